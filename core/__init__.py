@@ -1,0 +1,1 @@
+"""Trellis, a Matrix homeserver. docs/architecture.md says where each thing lives."""

@@ -1,0 +1,1 @@
+"""Users, registration, login, tokens, devices, profiles and account data."""

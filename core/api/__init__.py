@@ -1,0 +1,1 @@
+"""The HTTP APIs: blueprints, one module per module of the specification."""

@@ -1,0 +1,1 @@
+"""hsctl, the administrator's command."""

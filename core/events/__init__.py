@@ -1,0 +1,1 @@
+"""PURE: what decides whether an event is valid. Values in, values out: no I/O, no clock, no gevent, no database."""

@@ -1,0 +1,1 @@
+"""Flask plumbing: the app factory, the worker, authentication, schemas, rate limits and errors."""
