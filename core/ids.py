@@ -76,12 +76,12 @@ def is_user_id(text: str) -> bool:
 
 def is_room_id(text: str) -> bool:
     """Whether `text` is a room id: `!opaque:server`, or `!` and 43 base64 characters from room version 12."""
-    return 1 < len(text) and text[0] == "!" and len(text.encode()) <= MAX_ID_BYTES and "\0" not in text
+    return len(text) > 1 and text[0] == "!" and len(text.encode()) <= MAX_ID_BYTES and "\0" not in text
 
 
 def is_event_id(text: str) -> bool:
     """Whether `text` looks like an event id of any room version: `$` and at least one character more."""
-    return 1 < len(text) and text[0] == "$" and len(text.encode()) <= MAX_ID_BYTES and "\0" not in text
+    return len(text) > 1 and text[0] == "$" and len(text.encode()) <= MAX_ID_BYTES and "\0" not in text
 
 
 def is_room_alias(text: str) -> bool:

@@ -78,9 +78,7 @@ V2 = replace(V1, id="2", state_resolution=StateResolution.V2)
 V3 = replace(V2, id="3", event_format=EventFormat.V3, checks_redaction_sender=False)
 V4 = replace(V3, id="4", event_format=EventFormat.V4)
 V5 = replace(V4, id="5", enforces_key_validity=True)
-V6 = replace(
-    V5, id="6", strict_canonical_json=True, special_cases_aliases=False, limits_notification_levels=True
-)
+V6 = replace(V5, id="6", strict_canonical_json=True, special_cases_aliases=False, limits_notification_levels=True)
 V7 = replace(V6, id="7", knocking=True)
 V8 = replace(V7, id="8", restricted_joins=True)
 V9 = replace(V8, id="9", keeps_authorizing_user=True)

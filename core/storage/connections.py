@@ -1,0 +1,206 @@
+"""Connections to the two engines, and who may use which one when.
+
+SQLite calls never yield, so one reading connection serves every greenlet: a query is fetched whole before another can
+start. PyMySQL yields on the socket, so each reading greenlet takes a connection of its own from a bounded pool, for as
+long as its `reading()` block lasts and never while it waits for the writer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import gevent
+from gevent.local import local
+from gevent.lock import BoundedSemaphore
+
+BUSY_TIMEOUT_S = 0.05
+"""How long SQLite may sleep in C for a lock, which holds the hub; beyond it we retry with a greenlet's sleep."""
+BUSY_RETRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSettings:
+    """Where the file is, and whether a commit waits for the disk (`FULL`) or may be lost with the power (`NORMAL`)."""
+
+    path: Path
+    synchronous: str = "FULL"
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlSettings:
+    """How to reach MariaDB 10.11+ or MySQL 8, and how many reading connections to keep."""
+
+    database: str
+    user: str
+    password: str = ""
+    host: str = "127.0.0.1"
+    port: int = 3306
+    unix_socket: str | None = None
+    pool_size: int = 10
+    ssl_ca: str | None = None
+
+
+class Cursor(Protocol):
+    """The part of a DB-API cursor that is used."""
+
+    rowcount: int
+    lastrowid: Any
+
+    def execute(self, sql: str, params: Sequence[Any] = ...) -> Any: ...
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> Any: ...
+    def fetchall(self) -> list[tuple[Any, ...]]: ...
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+
+
+class Connection(Protocol):
+    """The part of a DB-API connection that is used."""
+
+    def cursor(self) -> Cursor: ...
+    def close(self) -> None: ...
+
+
+def connect_sqlite(settings: SqliteSettings) -> sqlite3.Connection:
+    """Open the file with the settings the server relies on. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        settings.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=512, check_same_thread=True
+    )
+    for pragma in (
+        "journal_mode = WAL",
+        f"synchronous = {settings.synchronous}",
+        "foreign_keys = ON",
+        f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+        "mmap_size = 268435456",
+        "temp_store = MEMORY",
+    ):
+        retry_while_locked(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
+    return connection
+
+
+def connect_mysql(settings: MysqlSettings) -> Connection:
+    """Open a connection in autocommit mode at READ COMMITTED. Raises pymysql.err.MySQLError."""
+    import pymysql
+    from pymysql import converters
+    from pymysql.constants import CLIENT, FIELD_TYPE
+
+    conversions = dict(converters.conversions)
+    conversions[FIELD_TYPE.VAR_STRING] = bytes.decode
+    return pymysql.connect(
+        database=settings.database,
+        user=settings.user,
+        password=settings.password,
+        host=None if settings.unix_socket else settings.host,
+        port=settings.port,
+        unix_socket=settings.unix_socket,
+        charset="utf8mb4",
+        autocommit=True,
+        conv=conversions,
+        client_flag=CLIENT.FOUND_ROWS,
+        ssl_disabled=settings.ssl_ca is None,
+        ssl_ca=settings.ssl_ca,
+        connect_timeout=10,
+        init_command=(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
+            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20"
+        ),
+    )
+
+
+def retry_while_locked(call: Callable[[], Any]) -> Any:
+    """`call()`, repeated with a greenlet's sleep while another process holds SQLite's lock. Raises what `call` raises."""
+    for attempt in range(BUSY_RETRIES):
+        try:
+            return call()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == BUSY_RETRIES - 1:
+                raise
+            gevent.sleep(0.01)
+    raise AssertionError("unreachable")
+
+
+class SqliteReaders:
+    """The one reading connection, opened at first use."""
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        self._settings = settings
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The connection; calls on it must not be interleaved with a wait."""
+        yield self.take()
+
+    def take(self) -> Connection:
+        """The connection, for one query."""
+        if self._connection is None:
+            self._connection = connect_sqlite(self._settings)
+            self._connection.execute("PRAGMA query_only = ON")
+        return self._connection
+
+    def give_back(self, connection: Connection, broken: bool = False) -> None:
+        """Nothing to do: everybody shares it."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class MysqlReaders:
+    """A bounded pool; a greenlet inside `reading()` keeps the connection it got."""
+
+    def __init__(self, settings: MysqlSettings) -> None:
+        self._settings = settings
+        self._idle: list[Connection] = []
+        self._free = BoundedSemaphore(settings.pool_size)
+        self._mine = local()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Keep one connection for all reads of the block."""
+        if getattr(self._mine, "connection", None) is not None:
+            yield self._mine.connection
+            return
+        connection = self.take()
+        self._mine.connection = connection
+        try:
+            yield connection
+        finally:
+            if self._mine.connection is connection:
+                self._mine.connection = None
+                self.give_back(connection)
+
+    def take(self) -> Connection:
+        """The greenlet's connection, or one from the pool, waiting for it where all are in use."""
+        mine = getattr(self._mine, "connection", None)
+        if mine is not None:
+            return mine  # type: ignore[no-any-return]  # a greenlet-local has no types
+        self._free.acquire()
+        try:
+            return self._idle.pop() if self._idle else connect_mysql(self._settings)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def give_back(self, connection: Connection, broken: bool = False) -> None:
+        """Return what `take` gave, unless the greenlet's `reading()` block still holds it."""
+        if getattr(self._mine, "connection", None) is connection:
+            if broken:
+                self._mine.connection = None
+            else:
+                return
+        if broken:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        self._free.release()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()

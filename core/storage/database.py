@@ -1,0 +1,122 @@
+"""The handle through which everything reads, and through which the writer opens its transactions.
+
+SQL is written once with `?`; `Database` speaks the engine's dialect and knows its failures. It offers no way to write:
+that is core.storage.writer's, so that nothing can slip past group commit and the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from peewee import Query
+
+from core.storage.connections import (
+    Connection,
+    MysqlReaders,
+    MysqlSettings,
+    SqliteReaders,
+    SqliteSettings,
+    connect_mysql,
+    connect_sqlite,
+)
+from core.storage.sql import Dialect, marks
+
+Row = tuple[Any, ...]
+Settings = SqliteSettings | MysqlSettings
+
+IDS_PER_QUERY = 500
+"""How many ids one IN list carries."""
+
+
+class Database:
+    """One database of one deployment. Reading never blocks on a writer; see the module for who may write."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.dialect = Dialect("sqlite" if isinstance(settings, SqliteSettings) else "mysql")
+        self._readers: SqliteReaders | MysqlReaders = (
+            SqliteReaders(settings) if isinstance(settings, SqliteSettings) else MysqlReaders(settings)
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep one connection for several reads of this greenlet; never wait for anything else inside."""
+        with self._readers.reading():
+            yield
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a SELECT. Raises the driver's error, after one retry where the connection had been lost."""
+        text = self.dialect.text(sql)
+        connection = self._readers.take()
+        try:
+            found = _fetch(connection, text, params)
+        except BaseException as error:
+            lost = self.dialect.is_mysql and not _is_statement_error(error)
+            self._readers.give_back(connection, broken=lost)
+            if not lost or not isinstance(error, Exception):
+                raise
+        else:
+            self._readers.give_back(connection)
+            return found
+        connection = self._readers.take()
+        try:
+            found = _fetch(connection, text, params)
+        except BaseException as error:
+            self._readers.give_back(connection, broken=not _is_statement_error(error))
+            raise
+        self._readers.give_back(connection)
+        return found
+
+    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None."""
+        found = self.rows(sql, params)
+        return found[0] if found else None
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        found = self.rows(sql, params)
+        return found[0][0] if found else None
+
+    def rows_in(
+        self, sql: str, ids: Collection[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
+    ) -> list[Row]:
+        """Rows of a SELECT whose `{}` stands for the list of `ids`, asked in chunks of IDS_PER_QUERY.
+
+        `before` and `after` are the parameters on either side of the list.
+        """
+        found: list[Row] = []
+        listed = list(ids)
+        for start in range(0, len(listed), IDS_PER_QUERY):
+            chunk = listed[start : start + IDS_PER_QUERY]
+            found += self.rows(sql.format(marks(len(chunk))), (*before, *chunk, *after))
+        return found
+
+    def select(self, query: Query) -> list[Row]:
+        """Rows of a peewee query, for rare paths; it is compiled for this engine and never bound to a connection."""
+        sql, params = self.dialect.peewee.get_sql_context().sql(query).query()
+        return self.rows(sql.replace("%s", "?") if self.dialect.is_mysql else sql, params)
+
+    def open_writing(self) -> Connection:
+        """A connection of its own for the writer or a migration; the caller closes it."""
+        if isinstance(self.settings, SqliteSettings):
+            return connect_sqlite(self.settings)
+        return connect_mysql(self.settings)
+
+    def close(self) -> None:
+        """Close the reading connections."""
+        self._readers.close()
+
+
+def _fetch(connection: Connection, text: str, params: Sequence[Any]) -> list[Row]:
+    cursor = connection.cursor()
+    cursor.execute(text, params)
+    return list(cursor.fetchall())
+
+
+def _is_statement_error(error: BaseException) -> bool:
+    """Whether the server answered that the statement is wrong, so that the connection is still good."""
+    from pymysql.err import DataError, IntegrityError, NotSupportedError, ProgrammingError
+
+    return isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError)

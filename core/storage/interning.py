@@ -1,0 +1,96 @@
+"""Interned strings: event types, state keys and user ids as integers.
+
+Strings are interned beforehand, in a transaction of their own, so that no job has to look one up and a number that was
+handed out is valid whatever becomes of the job that needed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from core.ids import TextNid
+from core.storage.database import Database
+from core.storage.tables import BigIntegerField, MatrixStringField, Table
+from core.storage.writer import Transaction, Writer, advance
+
+CACHED_TEXTS = 200_000
+"""How many strings are kept in memory, each way; at most about 60 MB."""
+
+
+class Text(Table):
+    """An interned string."""
+
+    text_nid = BigIntegerField(primary_key=True)
+    text = MatrixStringField(255, unique=True)
+
+    class Meta:
+        table_name = "texts"
+
+
+class Interner:
+    """Strings to numbers and back. Numbers are never given up."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+        self._nids: dict[str, TextNid] = {}
+        self._texts: dict[int, str] = {}
+        self._insert = database.dialect.insert_new(Text)
+
+    def nid(self, text: str) -> TextNid:
+        """The number of one string, given to it now if it has none."""
+        found = self._nids.get(text)
+        return found if found is not None else self.nids((text,))[text]
+
+    def nids(self, texts: Iterable[str]) -> dict[str, TextNid]:
+        """The number of each string; those that have none get one, committed before this returns."""
+        wanted = set(texts)
+        found = self.known(wanted)
+        missing = sorted(wanted - found.keys())
+        if missing:
+            self._writer.submit(lambda transaction: self._give(transaction, missing))
+            found |= self.known(missing)
+        return found
+
+    def known(self, texts: Collection[str]) -> dict[str, TextNid]:
+        """The number of each string that has one."""
+        cached = self._nids
+        found = {text: cached[text] for text in texts if text in cached}
+        missing = [text for text in texts if text not in found]
+        if missing:
+            rows = self._database.rows_in("SELECT text, text_nid FROM texts WHERE text IN ({})", missing)
+            self._keep(rows)
+            found.update(rows)
+        return found
+
+    def find(self, text: str) -> TextNid | None:
+        """The number of one string, or None: what nobody interned appears nowhere in the database."""
+        return self._nids.get(text) or self.known((text,)).get(text)
+
+    def text(self, nid: int) -> str:
+        """The string of a number that was given out."""
+        found = self._texts.get(nid)
+        return found if found is not None else self.texts((nid,))[nid]
+
+    def texts(self, nids: Collection[int]) -> dict[int, str]:
+        """The string of each number. Raises KeyError later, by absence, for numbers never given out."""
+        cached = self._texts
+        found = {nid: cached[nid] for nid in nids if nid in cached}
+        missing = [nid for nid in nids if nid not in found]
+        if missing:
+            rows = self._database.rows_in("SELECT text, text_nid FROM texts WHERE text_nid IN ({})", missing)
+            self._keep(rows)
+            found.update((nid, text) for text, nid in rows)
+        return found
+
+    def _give(self, transaction: Transaction, texts: list[str]) -> None:
+        last = advance(transaction, "texts", len(texts))
+        transaction.add_all(self._insert, [(last - len(texts) + n, text) for n, text in enumerate(texts, 1)])
+
+    def _keep(self, rows: Iterable[tuple[str, int]]) -> None:
+        if len(self._nids) > CACHED_TEXTS:
+            self._nids.clear()
+            self._texts.clear()
+        for text, nid in rows:
+            self._nids[text] = TextNid(nid)
+            self._texts[nid] = text

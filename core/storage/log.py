@@ -1,0 +1,139 @@
+"""The log: one line for everything durable that a client or a server can wait for.
+
+Lines are numbered by the server's one sequence of positions, in commit order. Rows elsewhere carry no position; a line
+points at them. Whoever follows (sync, senders, pushers, plugins) is a consumer with a cursor and asks for the lines past
+it. Event and delta lines live as long as what they point at; of other kinds only the newest line per key is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.ids import Position
+from core.storage.database import Database
+from core.storage.sql import marks
+from core.storage.tables import BigIntegerField, MatrixStringField, SmallIntegerField, Table
+
+
+class Kind(IntEnum):
+    """What a line speaks of. The comment says what `subject` and `reference` are."""
+
+    EVENT = 1  # room nid, event nid: a live accepted event, shown in timelines
+    STATE_DELTA = 2  # room nid, state delta nid: the current state of the room changed
+    OUT_OF_BAND = 3  # user nid, event nid: an invite, knock or their rejection, in a room we are not in
+    BACKFILL = 4  # room nid, event nid: history that arrived late; sync and senders ignore it
+    REDACTED = 5  # room nid, nid of the event whose stored form was thinned
+    ACCOUNT_DATA = 10  # user nid, account data nid; newest per key
+    ROOM_ACCOUNT_DATA = 11  # user nid, room account data nid; newest per key
+    RECEIPT = 12  # room nid, receipt nid; newest per key
+    PRIVATE_RECEIPT = 13  # user nid, receipt nid; newest per key
+    TO_DEVICE = 14  # user nid, to-device message nid
+    DEVICE_LIST = 15  # user nid, user nid; newest per user
+    ONE_TIME_KEYS = 16  # user nid, device nid; newest per device
+    PROFILE = 17  # user nid, user nid; newest per user
+    PUSH_RULES = 18  # user nid, user nid; newest per user
+    NOTIFICATION_COUNTS = 19  # user nid, room nid; newest per room
+    ROOM_FORGOTTEN = 20  # user nid, room nid
+    ALIAS = 21  # room nid, room nid; newest per room
+    USER_STATUS = 22  # user nid, user nid: created, deactivated, locked, suspended; newest per user
+    DIRECTORY = 23  # room nid, room nid: published or not; newest per room
+    PLUGIN = 100  # text nid naming the plugin's kind, reference of its own; newest per key
+
+
+@dataclass(slots=True)
+class Line:
+    """One line. `position` is set when its group commits, and is 0 before."""
+
+    kind: Kind
+    subject: int
+    reference: int
+    replaces: bool = False
+    """Whether it takes the place of earlier lines with the same kind, subject and reference."""
+    position: Position = Position(0)
+
+
+class LogLine(Table):
+    """The log as stored."""
+
+    position = BigIntegerField(primary_key=True)
+    kind = SmallIntegerField()
+    subject = BigIntegerField()
+    reference = BigIntegerField()
+
+    class Meta:
+        table_name = "log"
+        indexes = ((("subject", "kind", "position"), False), (("reference", "kind"), False))
+
+
+class Sequence(Table):
+    """Counters that are advanced inside a transaction. `log` is the one all positions come from."""
+
+    name = MatrixStringField(64, primary_key=True)
+    value = BigIntegerField()
+
+    class Meta:
+        table_name = "sequences"
+
+
+class LogReader:
+    """What the log says. Positions are inclusive at the upper end and exclusive at the lower: (since, upto]."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tip(self) -> Position:
+        """The position of the last committed line, or of a reserved gap after a change of owner."""
+        return Position(self._database.value("SELECT value FROM sequences WHERE name = 'log'") or 0)
+
+    def lines(self, since: int, upto: int, kinds: Collection[Kind] = (), limit: int = 1000) -> list[Line]:
+        """Lines in position order, of some kinds or all."""
+        wanted = f" AND kind IN ({marks(len(kinds))})" if kinds else ""
+        rows = self._database.rows(
+            f"SELECT kind, subject, reference, position FROM log WHERE position > ? AND position <= ?{wanted} "
+            "ORDER BY position LIMIT ?",
+            (since, upto, *kinds, limit),
+        )
+        return [Line(Kind(kind), subject, reference, False, position) for kind, subject, reference, position in rows]
+
+    def of_subject(
+        self, kind: Kind, subject: int, since: int, upto: int, limit: int, newest_first: bool = False
+    ) -> list[tuple[Position, int]]:
+        """(position, reference) of one subject's lines of one kind; at most `limit`, from whichever end is asked."""
+        order = "DESC" if newest_first else "ASC"
+        rows = self._database.rows(
+            "SELECT position, reference FROM log WHERE subject = ? AND kind = ? AND position > ? AND position <= ? "
+            f"ORDER BY position {order} LIMIT ?",
+            (subject, kind, since, upto, limit),
+        )
+        return [(position, reference) for position, reference in rows]
+
+    def positions_of(self, kind: Kind, references: Collection[int]) -> dict[int, Position]:
+        """The position of each reference that has a line of this kind."""
+        rows = self._database.rows_in(
+            "SELECT reference, position FROM log WHERE reference IN ({}) AND kind = ?", references, after=(kind,)
+        )
+        return dict(rows)
+
+
+class LogTail:
+    """Tells this process's followers of lines in position order, each once, right after they are committed.
+
+    A single process is fed by its own writer. With several, each polls and is woken (core.storage.tailing).
+    """
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self._followers: list[Callable[[list[Line]], None]] = []
+
+    def follow(self, follower: Callable[[list[Line]], None]) -> None:
+        """Call `follower(lines)` for each batch from now on; it must be quick, must not wait and must not raise."""
+        self._followers.append(follower)
+
+    def feed(self, lines: list[Line], position: Position) -> None:
+        """Announce committed lines, of which `position` is the last."""
+        self.position = position
+        if lines:
+            for follower in self._followers:
+                follower(lines)
