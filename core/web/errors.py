@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 

@@ -59,7 +59,7 @@ class JsonInt(_Strict):
 
 
 class JsonString(_Strict):
-    """A string of at most `max_bytes` UTF-8 bytes; with `allow_nul=False` without U+0000, with `min_bytes=1` not empty."""
+    """A string of at most `max_bytes` UTF-8 bytes; with `allow_nul=False` without U+0000, `min_bytes=1` not empty."""
 
     wanted = "a string"
     default_error_messages = {  # noqa: RUF012 - marshmallow's own form

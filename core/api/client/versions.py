@@ -1,0 +1,38 @@
+"""`/_matrix/client/versions`: which releases of the specification and which unstable features are served.
+
+Clients switch features on by this list, so it says only what is true. Spec: Client-Server API, "API Versions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from core.web.replies import json_reply
+
+
+@dataclass(frozen=True, slots=True)
+class SupportedFeatures:
+    """What this deployment serves, collected by the composition root from the services it built."""
+
+    versions: tuple[str, ...]
+    """Releases of the specification, oldest first, such as "v1.11"."""
+    unstable_features: Mapping[str, bool] = field(default_factory=dict)
+    """Names of proposals (`org.matrix.msc3030`) and whether they are served."""
+
+
+def blueprint(features: SupportedFeatures) -> Blueprint:
+    """The supported versions. The answer never changes while the server runs, so it is encoded once."""
+    bp = Blueprint("client_versions", __name__)
+    answer = orjson.dumps({"versions": list(features.versions), "unstable_features": dict(features.unstable_features)})
+
+    @bp.get("/_matrix/client/versions")
+    def get_versions() -> ResponseReturnValue:
+        """The versions and unstable features served here."""
+        return json_reply(answer)
+
+    return bp
