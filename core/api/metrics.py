@@ -1,6 +1,6 @@
 """Prometheus metrics, on the listeners that offer the resource `metrics`.
 
-With several workers each process answers with its own figures; give each a listener of its own, or read them as samples.
+With several workers a process answers with its own figures only.
 """
 
 from __future__ import annotations

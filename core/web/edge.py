@@ -67,11 +67,14 @@ class Edge:
         if listener.x_forwarded:
             _believe_proxy(environ)
         REQUEST_ID.set(self._next_id())
-        answered = ""
+        answered, endpoint = "", "unrecognized"
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            nonlocal answered
+            nonlocal answered, endpoint
             answered = status
+            rule = environ["werkzeug.request"].url_rule  # Flask takes the request out again once it has answered
+            if rule is not None:
+                endpoint = rule.endpoint
             headers.extend(CORS_HEADERS)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
@@ -84,18 +87,15 @@ class Edge:
             answered = "404 Not Found"
             start_response(answered, list(_NOT_OFFERED_HEADERS))
             body = (_NOT_OFFERED,)
-        self._finish(environ, answered, perf_counter() - began)
+        self._finish(environ, endpoint, answered[:3], perf_counter() - began)
         return body
 
-    def _finish(self, environ: dict[str, Any], answered: str, seconds: float) -> None:
+    def _finish(self, environ: dict[str, Any], endpoint: str, code: str, seconds: float) -> None:
         """Count the request and log it where asked to."""
-        request = environ.get("werkzeug.request")
-        rule = request.url_rule if request is not None else None
-        endpoint = rule.endpoint if rule is not None else "unrecognized"
         if self._metrics is not None:
-            self._metrics.observe(endpoint, environ["REQUEST_METHOD"], answered[:3], seconds)
+            self._metrics.observe(endpoint, environ["REQUEST_METHOD"], code, seconds)
         if self._log.is_wanted(seconds):
-            self._log.write(environ, endpoint, answered[:3], seconds, environ.get(WAITED_KEY, 0.0))
+            self._log.write(environ, endpoint, code, seconds, environ.get(WAITED_KEY, 0.0))
 
 
 def _believe_proxy(environ: dict[str, Any]) -> None:

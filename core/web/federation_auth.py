@@ -1,8 +1,8 @@
 """The `X-Matrix` Authorization header of federation requests: parsed here, its signature checked by federation.
 
 The grammar is RFC 9110's: parameters in any order, names in any case, values as token or quoted string with backslash
-escapes, spaces and tabs around commas; older servers also send colons (and the `/+=` of base64) without quotes. What is
-outside of it is refused, for two servers that read one header differently authenticate different requests.
+escapes, spaces and tabs around commas; older servers also send colons without quotes. What is outside
+of it is refused, for two servers that read one header differently authenticate different requests.
 Spec: Server-Server API, "Request Authentication".
 """
 
@@ -24,7 +24,7 @@ MAX_HEADER_BYTES = 4_096
 _PARAMETER = re.compile(
     r"""(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*"""
     r"""(?:"(?P<quoted>(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*)"|"""
-    r"""(?P<token>[!#$%&'*+.^_`|~0-9A-Za-z:/=\[\]-]+))"""
+    r"""(?P<token>[!#$%&'*+.^_`|~0-9A-Za-z:-]+))"""
 )
 _COMMAS = re.compile(r"[ \t]*(?:,[ \t]*)+")
 _ESCAPED = re.compile(r"\\(.)")
@@ -66,7 +66,7 @@ def authenticate_server(
 ) -> ServerName:
     """The server that signed this request to us; `content` is its parsed body, None where it has none.
 
-    Raises: `Unauthorized` for a header that is missing, malformed or addressed to another server, and what `check` raises.
+    Raises: `Unauthorized` for a header that is missing, malformed or meant for another server; what `check` raises.
     """
     claim = parse_x_matrix(request.environ.get("HTTP_AUTHORIZATION"))
     if claim.destination is not None and claim.destination != server_name:
