@@ -34,7 +34,7 @@ CORS_HEADERS = (
 )
 """On every answer. Spec: Client-Server API, "Web Browser Clients"."""
 
-_PREFLIGHT_HEADERS = [*CORS_HEADERS, ("Access-Control-Max-Age", "86400"), ("Content-Length", "0")]
+_PREFLIGHT_HEADERS = [*CORS_HEADERS, ("Access-Control-Max-Age", "86400")]
 _NOT_OFFERED = b'{"errcode":"M_UNRECOGNIZED","error":"This is not served on this address."}'
 _NOT_OFFERED_HEADERS = [
     ("Content-Type", "application/json"),
