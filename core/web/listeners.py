@@ -21,7 +21,7 @@ _OFFERED_BY: tuple[tuple[str, frozenset[str]], ...] = (
     ("/_matrix/federation/v1/openid/", frozenset({"federation", "openid"})),
     ("/_matrix/federation/", frozenset({"federation"})),
     ("/_matrix/key/", frozenset({"federation", "keys"})),
-    ("/_matrix/media/", frozenset({"media"})),
+    ("/_matrix/media/", frozenset({"client", "federation", "media"})),
     ("/_synapse/metrics", frozenset({"metrics"})),
     ("/metrics", frozenset({"metrics"})),
     ("/health", frozenset({"health"})),

@@ -24,7 +24,7 @@ NOTHING = ListenerSettings(resources=frozenset())
     [
         ("/_matrix/client/v3/sync", {"client"}),
         ("/_matrix/client/v1/media/download/x/y", {"client", "media"}),
-        ("/_matrix/media/v3/upload", {"media"}),
+        ("/_matrix/media/v3/upload", {"client", "federation", "media"}),
         ("/_matrix/federation/v1/version", {"federation"}),
         ("/_matrix/federation/v1/media/download/x", {"federation", "media"}),
         ("/_matrix/federation/v1/openid/userinfo", {"federation", "openid"}),
