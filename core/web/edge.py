@@ -66,7 +66,7 @@ class Edge:
         listener = self._listeners.of(environ)
         if listener.x_forwarded:
             _believe_proxy(environ)
-        REQUEST_ID.set(self._next_id())
+        REQUEST_ID.set(_id_of_proxy(environ, listener.request_id_key) or self._next_id())
         answered, endpoint = "", "unrecognized"
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -96,6 +96,12 @@ class Edge:
             self._metrics.observe(endpoint, environ["REQUEST_METHOD"], code, seconds)
         if self._log.is_wanted(seconds):
             self._log.write(environ, endpoint, code, seconds, environ.get(WAITED_KEY, 0.0))
+
+
+def _id_of_proxy(environ: dict[str, Any], key: str | None) -> str:
+    """The request id that the proxy gave, '' where there is none that can stand in a log line."""
+    given: str = environ.get(key, "") if key is not None else ""
+    return given if len(given) <= 100 and given.isascii() and given.isprintable() else ""
 
 
 def _believe_proxy(environ: dict[str, Any]) -> None:

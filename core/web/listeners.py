@@ -1,7 +1,7 @@
 """Listeners: which resources are served on the socket a request came in by, and whether a proxy speaks for the client.
 
-Our gunicorn worker names the listener in the environment as `trellis.listener` (`host:port` as bound, or the path of a
-Unix socket). Under another server the local address decides, then the port alone, then the default.
+Our gunicorn worker names the listener in the environment as `trellis.listener`, in gunicorn's notation of what is
+bound. Under another server the local address decides, then the port alone, then the default.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _OFFERED_BY: tuple[tuple[str, frozenset[str]], ...] = (
     ("/_matrix/federation/", frozenset({"federation"})),
     ("/_matrix/key/", frozenset({"federation", "keys"})),
     ("/_matrix/media/", frozenset({"client", "federation", "media"})),
+    ("/_matrix/consent", frozenset({"client", "consent"})),
+    ("/_synapse/admin/", frozenset({"client", "admin"})),
     ("/_synapse/metrics", frozenset({"metrics"})),
     ("/metrics", frozenset({"metrics"})),
     ("/health", frozenset({"health"})),
@@ -38,6 +40,15 @@ class Listener:
 
     resources: frozenset[str]
     x_forwarded: bool
+    request_id_key: str | None
+    """Where the environment has the request id that a proxy gave."""
+
+    @classmethod
+    def of(cls, settings: ListenerSettings) -> Listener:
+        """The listener that `settings` describe."""
+        header = settings.request_id_header
+        key = f"HTTP_{header.upper().replace('-', '_')}" if header else None
+        return cls(settings.resources, settings.x_forwarded, key)
 
     def offers(self, path: str) -> bool:
         """Whether `path` belongs to a resource of this listener. Health is answered on every one."""
@@ -51,16 +62,15 @@ class Listeners:
     """The listeners of this server, found by what a request's environment says."""
 
     def __init__(self, listeners: Iterable[ListenerSettings], default: ListenerSettings) -> None:
-        self._default = Listener(default.resources, default.x_forwarded)
+        self._default = Listener.of(default)
         self._named: dict[str, Listener] = {}
         self._by_port: dict[str, Listener] = {}
         for settings in listeners:
-            listener = Listener(settings.resources, settings.x_forwarded)
-            if settings.path is not None:
-                self._named[settings.path] = listener
-            else:
-                self._named[f"{settings.host}:{settings.port}"] = listener
-                self._by_port.setdefault(str(settings.port), listener)
+            listener = Listener.of(settings)
+            for bind in settings.binds:
+                self._named[bind] = listener
+                if not bind.startswith("unix:"):
+                    self._by_port.setdefault(bind.rpartition(":")[2], listener)
 
     def of(self, environ: Mapping[str, Any]) -> Listener:
         """The listener that the request came in by."""
@@ -70,9 +80,10 @@ class Listeners:
         if name is not None:
             return self._named.get(name, self._default)
         if not environ.get("REMOTE_ADDR"):
-            return self._named.get(_socket_path(environ), self._default)
-        port = environ.get("SERVER_PORT", "")
-        return self._named.get(f"{environ.get('SERVER_NAME')}:{port}") or self._by_port.get(port) or self._default
+            return self._named.get(f"unix:{_socket_path(environ)}", self._default)
+        host, port = environ.get("SERVER_NAME", ""), environ.get("SERVER_PORT", "")
+        bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self._named.get(bind) or self._by_port.get(port) or self._default
 
 
 def _socket_path(environ: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import orjson
 from core.web.paths import raw_target
 from core.web.request_ids import REQUEST_ID
 
-_access = logging.getLogger("core.web.access")
+_access = logging.getLogger("core.access")
 _slow = logging.getLogger("core.web.slow")
 
 _SECRET_PARAMETERS = frozenset({"access_token", "client_secret", "login_token", "logintoken", "token", "sig", "nonce"})

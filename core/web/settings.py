@@ -7,22 +7,25 @@ from dataclasses import dataclass, field
 
 from core.web.paths import LEGACY_PREFIXES
 
-DEFAULT_RESOURCES = frozenset({"client", "federation", "keys", "media", "openid", "health", "static"})
+DEFAULT_RESOURCES = frozenset(
+    {"client", "federation", "media", "keys", "health", "admin", "openid", "consent", "static"}
+)
 """What a listener serves where nothing else is said: everything but metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """One socket and what is served on it.
+    """Where one listener listens, and what is served there.
 
-    `host` and `port` are as bound (`0.0.0.0` where it listens everywhere); a Unix socket has a `path` instead.
+    `binds` are in gunicorn's notation: `127.0.0.1:8008`, `[::1]:8008`, `unix:/run/trellis.sock`.
     """
 
-    host: str = ""
-    port: int = 0
-    path: str | None = None
+    binds: tuple[str, ...] = ()
     resources: frozenset[str] = DEFAULT_RESOURCES
     x_forwarded: bool = False
+    """Whether the proxy in front of it tells the client's address and scheme."""
+    request_id_header: str | None = None
+    """The header in which the proxy hands on the id it gave the request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from core.web.replies import json_reply
 from core.web.request_ids import REQUEST_ID, RequestIdFilter
 from core.web.request_log import redacted
 from core.web.request_metrics import RequestMetrics
-from core.web.settings import WebSettings
+from core.web.settings import ListenerSettings, WebSettings
 
 
 def test_a_preflight_is_answered_without_asking_the_view(client_of) -> None:
@@ -40,6 +40,14 @@ def test_every_request_has_an_id_of_its_own(client_of) -> None:
     assert len({client.get("/x").json["id"] for _ in range(5)}) == 5
 
 
+@pytest.mark.parametrize(("sent", "is_taken"), [("proxy-1", True), ("", False), ("x" * 101, False), ("a\x1bb", False)])
+def test_a_proxy_may_give_the_request_its_id(client_of, sent: str, is_taken: bool) -> None:
+    settings = WebSettings(default_listener=ListenerSettings(request_id_header="X-Request-Id"))
+    client = client_of({"/x": lambda: json_reply({"id": REQUEST_ID.get()})}, settings)
+    reply = client.get("/x", environ_overrides={"HTTP_X_REQUEST_ID": sent})
+    assert (reply.json["id"] == sent) == is_taken
+
+
 def test_log_records_carry_the_request_id() -> None:
     record = logging.makeLogRecord({})
     assert RequestIdFilter().filter(record)
@@ -49,7 +57,7 @@ def test_log_records_carry_the_request_id() -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_the_access_log_names_the_request_and_no_token(client_of, caplog, form: str) -> None:
     client = client_of({"/x": lambda: json_reply({})}, WebSettings(access_log=form))
-    with caplog.at_level(logging.INFO, "core.web.access"):
+    with caplog.at_level(logging.INFO, "core.access"):
         client.get("/x?access_token=hunter2&since=s1", headers={"Authorization": "Bearer hunter3"})
     (line,) = caplog.messages
     assert "hunter" not in line

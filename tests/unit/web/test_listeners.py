@@ -13,9 +13,9 @@ from core.web.listeners import Listener, Listeners
 from core.web.replies import json_reply
 from core.web.settings import ListenerSettings, WebSettings
 
-CLIENTS = ListenerSettings("127.0.0.1", 8008, resources=frozenset({"client"}), x_forwarded=True)
-SERVERS = ListenerSettings("0.0.0.0", 8448, resources=frozenset({"federation", "health"}))
-LOCAL = ListenerSettings(path="/run/trellis.sock", resources=frozenset({"metrics"}))
+CLIENTS = ListenerSettings(("127.0.0.1:8008", "[::1]:8008"), resources=frozenset({"client"}), x_forwarded=True)
+SERVERS = ListenerSettings(("0.0.0.0:8448",), resources=frozenset({"federation", "health"}))
+LOCAL = ListenerSettings(("unix:/run/trellis.sock",), resources=frozenset({"metrics"}))
 NOTHING = ListenerSettings(resources=frozenset())
 
 
@@ -29,7 +29,8 @@ NOTHING = ListenerSettings(resources=frozenset())
         ("/_matrix/federation/v1/media/download/x", {"federation", "media"}),
         ("/_matrix/federation/v1/openid/userinfo", {"federation", "openid"}),
         ("/_matrix/key/v2/server", {"federation", "keys"}),
-        ("/_synapse/admin/v1/server_version", {"client"}),
+        ("/_synapse/admin/v1/server_version", {"client", "admin"}),
+        ("/_matrix/consent", {"client", "consent"}),
         ("/_synapse/metrics", {"metrics"}),
         ("/metrics", {"metrics"}),
         ("/.well-known/matrix/server", {"client", "federation"}),
@@ -38,13 +39,13 @@ NOTHING = ListenerSettings(resources=frozenset())
     ],
 )
 def test_a_path_is_offered_by_its_resources_and_no_others(path: str, resources: set[str]) -> None:
-    everything = {"client", "federation", "keys", "media", "openid", "metrics", "health", "static"}
-    offering = {name for name in everything if Listener(frozenset({name}), False).offers(path)}
+    everything = {"client", "federation", "keys", "media", "openid", "metrics", "health", "static", "admin", "consent"}
+    offering = {name for name in everything if Listener(frozenset({name}), False, None).offers(path)}
     assert offering == resources
 
 
 def test_health_is_answered_everywhere() -> None:
-    assert Listener(frozenset(), False).offers("/health")
+    assert Listener(frozenset(), False, None).offers("/health")
 
 
 def listeners() -> Listeners:
@@ -55,11 +56,12 @@ def listeners() -> Listeners:
     ("environ", "settings"),
     [
         ({"REMOTE_ADDR": "10.0.0.9", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8008"}, CLIENTS),
+        ({"REMOTE_ADDR": "::1", "SERVER_NAME": "::1", "SERVER_PORT": "8008"}, CLIENTS),
         ({"REMOTE_ADDR": "10.0.0.9", "SERVER_NAME": "10.0.0.1", "SERVER_PORT": "8448"}, SERVERS),
         ({"REMOTE_ADDR": "10.0.0.9", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80"}, NOTHING),
         ({"trellis.listener": "0.0.0.0:8448", "SERVER_PORT": "8008"}, SERVERS),
-        ({"trellis.listener": "/run/trellis.sock"}, LOCAL),
-        ({"trellis.listener": "/run/other.sock"}, NOTHING),
+        ({"trellis.listener": "unix:/run/trellis.sock"}, LOCAL),
+        ({"trellis.listener": "unix:/run/other.sock"}, NOTHING),
         ({}, NOTHING),
     ],
 )
@@ -71,7 +73,7 @@ def test_a_unix_socket_is_known_by_its_path_whatever_the_host_header_says(tmp_pa
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(path)
-        local = Listeners([CLIENTS, ListenerSettings(path=path, resources=frozenset({"metrics"}))], NOTHING)
+        local = Listeners([CLIENTS, ListenerSettings((f"unix:{path}",), resources=frozenset({"metrics"}))], NOTHING)
         environ = {"gunicorn.socket": bound, "REMOTE_ADDR": "", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8008"}
         assert local.of(environ).resources == {"metrics"}
 
