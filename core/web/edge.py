@@ -86,7 +86,7 @@ class Edge:
         else:
             answered = "404 Not Found"
             start_response(answered, list(_NOT_OFFERED_HEADERS))
-            body = (_NOT_OFFERED,)
+            body = () if environ["REQUEST_METHOD"] == "HEAD" else (_NOT_OFFERED,)
         self._finish(environ, endpoint, answered[:3], perf_counter() - began)
         return body
 

@@ -79,8 +79,11 @@ class Gate:
 
         Raises: `LimitExceeded`.
         """
-        key = who.user_id if isinstance(who, Requester) else limited_address(who)
-        self._limits.check(name, key, cost)
+        self._limits.check(name, _limited_key(who), cost)
+
+    def peek(self, who: Requester | str, name: str) -> None:
+        """Raise where `limit` would, and count nothing: for limits that only failures spend, as wrong passwords."""
+        self._limits.peek(name, _limited_key(who))
 
 
 def access_token(request: Request) -> str | None:
@@ -115,3 +118,7 @@ def limited_address(address: str) -> str:
         behind = len(tail.split(":")) if tail else 0
         groups += ["0"] * max(0, 8 - len(groups) - behind) + tail.split(":")
     return ":".join(group or "0" for group in groups[:4]) + "::/64"
+
+
+def _limited_key(who: Requester | str) -> str:
+    return who.user_id if isinstance(who, Requester) else limited_address(who)

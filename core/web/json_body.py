@@ -80,7 +80,9 @@ def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, An
     """
     content = read_object(request, max_bytes)
     if path := _uncanonical(content, ""):
-        raise BadJson(f"'{path}' is not allowed in an event: numbers must be integers between -(2^53)+1 and 2^53-1.")
+        raise BadJson(
+            f"'{path[:200]}' is not allowed in an event: numbers must be integers between -(2^53)+1 and 2^53-1."
+        )
     return content
 
 

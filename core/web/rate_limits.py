@@ -29,6 +29,9 @@ class RateLimiter(Protocol):
     def check(self, name: str, key: str, cost: float = 1.0) -> None:
         """Spend `cost` of `key`'s bucket under limit `name`. Raises: `LimitExceeded`, and then nothing is spent."""
 
+    def peek(self, name: str, key: str, cost: float = 1.0) -> None:
+        """Spend nothing. Raises: `LimitExceeded` where `check` would."""
+
 
 OverrideOf = Callable[[str, str], Limit | None]
 """(limit's name, key) -> the limit that holds for this key instead, or None. A burst of 0 or less means no limit."""
@@ -56,39 +59,39 @@ class RateLimits:
 
     def check(self, name: str, key: str, cost: float = 1.0) -> None:
         """Spend `cost` of `key`'s bucket. Raises: `LimitExceeded`; `LookupError` for a name that is not configured."""
-        retry_after_ms = self._spend(name, key, cost, keep=True)
-        if retry_after_ms:
-            raise LimitExceeded(
-                f"Too many requests: the limit {name} allows the next one in {retry_after_ms} ms.",
-                retry_after_ms=retry_after_ms,
-                limiter=name,
-            )
+        full_at = self._full_after(name, key, cost)
+        if full_at is None:
+            return
+        bucket = (name, key)
+        if len(self._full_at) >= self._max_keys and bucket not in self._full_at:
+            self._prune(self._clock())
+        self._full_at[bucket] = full_at
 
-    def would_pass(self, name: str, key: str, cost: float = 1.0) -> bool:
-        """Whether `check` would pass now; spends nothing. For limits on failures, which are spent when one happens."""
-        return not self._spend(name, key, cost, keep=False)
+    def peek(self, name: str, key: str, cost: float = 1.0) -> None:
+        """Raise as `check` would and spend nothing: for limits on failures, which are spent when one happens."""
+        self._full_after(name, key, cost)
 
     def __len__(self) -> int:
         """How many buckets are in memory."""
         return len(self._full_at)
 
-    def _spend(self, name: str, key: str, cost: float, keep: bool) -> int:
-        """Milliseconds to wait, 0 where the request passes."""
+    def _full_after(self, name: str, key: str, cost: float) -> float | None:
+        """When the bucket will be full again once `cost` is spent, None where the key has no limit."""
         limit = (self._override_of(name, key) if self._override_of is not None else None) or self._limit(name)
         if limit.burst_count <= 0 or limit.per_second == math.inf:
-            return 0
+            return None
         interval = 1 / limit.per_second if limit.per_second > 0 else 1e9
         now = self._clock()
-        bucket = (name, key)
-        full_at = max(self._full_at.get(bucket, now), now) + min(cost, limit.burst_count) * interval
+        full_at = max(self._full_at.get((name, key), now), now) + min(cost, limit.burst_count) * interval
         wait = full_at - now - limit.burst_count * interval
         if wait > 1e-6:
-            return max(1, math.ceil(min(wait, 1e9) * 1000))
-        if keep:
-            if len(self._full_at) >= self._max_keys and bucket not in self._full_at:
-                self._prune(now)
-            self._full_at[bucket] = full_at
-        return 0
+            retry_after_ms = max(1, math.ceil(min(wait, 1e9) * 1000))
+            raise LimitExceeded(
+                f"Too many requests: the limit {name} allows the next one in {retry_after_ms} ms.",
+                retry_after_ms=retry_after_ms,
+                limiter=name,
+            )
+        return full_at
 
     def _limit(self, name: str) -> Limit:
         limit = self._limits.get(name)
@@ -109,4 +112,7 @@ class NoLimits:
     """Lets everything pass: for servers under test."""
 
     def check(self, name: str, key: str, cost: float = 1.0) -> None:
+        """Pass."""
+
+    def peek(self, name: str, key: str, cost: float = 1.0) -> None:
         """Pass."""

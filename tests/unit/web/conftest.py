@@ -15,7 +15,7 @@ from core.web.settings import WebSettings
 View = Callable[..., ResponseReturnValue]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client_of() -> Callable[..., Client]:
     """Make a client of an application whose views are given by path; a path may name its method: "POST /x"."""
 

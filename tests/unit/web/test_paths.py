@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from flask import request
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from core.web.paths import raw_target
 from core.web.replies import json_reply
 
 STATE = "/_matrix/client/v3/rooms/<room_id>/state/<event_type>"
+
+
+@pytest.fixture(scope="module")
+def junk_client(client_of) -> Client:
+    def echo(room_id: str):
+        return json_reply({"room_id": room_id, "arguments": request.args.to_dict()})
+
+    return client_of({"/_matrix/client/v3/rooms/<room_id>": echo})
 
 
 @pytest.fixture
@@ -68,6 +79,15 @@ def test_odd_request_targets_are_answered(client: Client, target: str) -> None:
 def test_any_host_header_is_answered(client: Client) -> None:
     reply = client.get("/_matrix/client/v3/rooms/!a:x/state/m.x", headers={"Host": "<b>:nonsense:99999"})
     assert reply.status_code == 200
+
+
+@given(
+    st.text(st.characters(max_codepoint=255), max_size=80),
+    st.sampled_from(["", "/", "http://", "/_matrix/client/v3/rooms/"]),
+)
+def test_no_request_target_is_a_defect(junk_client: Client, text: str, start: str) -> None:
+    reply = junk_client.get("/", environ_overrides={"RAW_URI": start + text, "QUERY_STRING": text})
+    assert reply.status_code in {200, 400, 404}
 
 
 def test_a_bytewise_path_is_routed_as_utf8(client: Client) -> None:

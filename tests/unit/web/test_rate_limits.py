@@ -66,9 +66,11 @@ def test_a_cost_above_the_burst_spends_all_of_it(clock: Clock) -> None:
 
 def test_asking_spends_nothing(clock: Clock) -> None:
     limits = RateLimits({"rc_message": (1, 1)}, clock=clock)
-    assert limits.would_pass("rc_message", "@a:x")
+    limits.peek("rc_message", "@a:x")
     assert passes(limits)
-    assert not limits.would_pass("rc_message", "@a:x")
+    with pytest.raises(LimitExceeded):
+        limits.peek("rc_message", "@a:x")
+    assert len(limits) == 1
 
 
 def test_a_limit_that_never_refills_says_so_in_a_finite_number(clock: Clock) -> None:

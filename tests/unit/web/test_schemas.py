@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
 from flask import request
+from hypothesis import given
+from hypothesis import strategies as st
 from marshmallow.validate import OneOf, Range
 from werkzeug.test import Client
 
-from core.errors import MissingParam
+from core.errors import BadJson, MissingParam
 from core.web.json_body import MAX_DEPTH
 from core.web.schemas import (
     Empty,
@@ -33,6 +36,7 @@ from core.web.schemas import (
     dump,
     json_reply,
     load,
+    load_object,
     load_query,
     read_json,
 )
@@ -52,6 +56,10 @@ class Body(JsonSchema):
     users = JsonList(UserIdField(), max_items=2)
     inner = JsonNested(Inner)
     nested = JsonList(JsonNested(Inner))
+
+
+BODY = Body()
+KINDS = {"flag": bool, "text": str, "user": str, "map": dict, "users": list, "inner": dict, "nested": list}
 
 
 class Needy(JsonSchema):
@@ -232,6 +240,32 @@ def test_a_wrong_query_parameter_is_invalid_and_named(client: Client, query: str
 
 def test_a_missing_query_parameter_is_named(client: Client) -> None:
     assert client.get("/query").json == {"errcode": "M_MISSING_PARAM", "error": "'after' is required."}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(sorted(Body().fields)), inner, max_size=4)
+    ),
+)
+
+
+@given(JSON)
+def test_no_json_is_a_defect(value) -> None:
+    with contextlib.suppress(BadJson):
+        load_object(BODY, {"map": value, "users": value, "inner": value, "nested": value, "text": value, "user": value})
+
+
+@given(JSON.filter(lambda value: isinstance(value, dict)))
+def test_what_a_schema_accepts_is_of_the_right_kinds(value) -> None:
+    with contextlib.suppress(BadJson):
+        loaded = load_object(BODY, value)
+        assert all(isinstance(loaded[key], kind) for key, kind in KINDS.items() if key in loaded)
+        assert type(loaded.get("count", 0)) is int
 
 
 def test_ready_bytes_are_sent_as_they_are() -> None:
