@@ -79,10 +79,9 @@ def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, An
     Spec: Appendices, "Canonical JSON".
     """
     content = read_object(request, max_bytes)
-    if path := _uncanonical(content, ""):
-        raise BadJson(
-            f"'{path[:200]}' is not allowed in an event: numbers must be integers between -(2^53)+1 and 2^53-1."
-        )
+    path = _uncanonical(content, "")
+    if path is not None:
+        raise BadJson(f"'{path[:200]}' is not allowed here: numbers must be integers between -(2^53)+1 and 2^53-1.")
     return content
 
 
@@ -134,8 +133,8 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return True
 
 
-def _uncanonical(value: Any, path: str) -> str:
-    """The path of the first number that canonical JSON cannot express, '' where there is none."""
+def _uncanonical(value: Any, path: str) -> str | None:
+    """The path of the first number that canonical JSON cannot express, None where there is none."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         kind = type(item)
@@ -143,6 +142,6 @@ def _uncanonical(value: Any, path: str) -> str:
             return f"{path}{key}"
         if kind is dict or kind is list:
             found = _uncanonical(item, f"{path}{key}.")
-            if found:
+            if found is not None:
                 return found
-    return ""
+    return None
