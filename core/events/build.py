@@ -19,7 +19,7 @@ from core.events.canonical_json import encode
 from core.events.event import Event
 from core.events.hashes import event_id_of_digest, reference_hash
 from core.events.limits import MAX_EVENT_BYTES, MAX_STRICT_DEPTH, check_field
-from core.events.redaction import redact
+from core.events.redaction import essential
 from core.events.room_versions import EventFormat, RoomVersion
 from core.events.signatures import SigningKey
 from core.ids import EventId, RoomId, ServerName, UserId
@@ -107,11 +107,11 @@ def _hash_and_sign(pdu: dict[str, Any], version: RoomVersion, server: ServerName
         raise EventRefused(
             f"The event would have about {size} bytes; at most {MAX_EVENT_BYTES} are allowed.", errcode="M_TOO_LARGE"
         )
-    essential = encode(redact(pdu, version), strict=False)
-    pdu["signatures"] = {server: {key.key_id: unpadded_base64.encode(key.sign(essential))}}
+    covered_by_signature = encode(essential(pdu, version), strict=False)
+    pdu["signatures"] = {server: {key.key_id: unpadded_base64.encode(key.sign(covered_by_signature))}}
     if version.event_format is EventFormat.V1:
         return EventId(pdu["event_id"])
-    return event_id_of_digest(sha256(essential).digest(), version)
+    return event_id_of_digest(sha256(covered_by_signature).digest(), version)
 
 
 def _references(events: Sequence[Event | EventId], version: RoomVersion) -> list[Any]:

@@ -30,6 +30,9 @@ _OPTIONS = (
 )
 
 
+_HOLDERS = frozenset((dict, list, tuple))
+
+
 def encode(value: Any, strict: bool = True) -> bytes:
     """The canonical bytes of `value`.
 
@@ -61,14 +64,12 @@ def _has_float(value: Any) -> bool:
     waiting: list[Any] = [(value,)]
     while waiting:
         holder = waiting.pop()
-        for item in holder.values() if type(holder) is dict else holder:
-            kind = type(item)
-            if kind is str or kind is int:
-                continue
-            if kind is dict or kind is list or kind is tuple:
-                waiting.append(item)
-            elif kind is float:
-                return True
+        items = holder.values() if type(holder) is dict else holder
+        kinds = set(map(type, items))
+        if float in kinds:
+            return True
+        if not kinds.isdisjoint(_HOLDERS):
+            waiting.extend([item for item in items if type(item) in _HOLDERS])
     return False
 
 

@@ -15,22 +15,25 @@ from typing import Any
 
 from core.errors import EventRefused
 from core.events import unpadded_base64
-from core.events.canonical_json import encode
-from core.events.redaction import redact
+from core.events.canonical_json import encode, encode_checked
+from core.events.redaction import essential
 from core.events.room_versions import EventFormat, RoomVersion
 from core.ids import EventId, RoomId
 
 
-def content_hash(pdu: Mapping[str, Any]) -> str:
+def content_hash(pdu: Mapping[str, Any], *, has_floats: bool = True) -> str:
     """The SHA-256 over all of `pdu` but `unsigned`, `signatures` and `hashes`, as unpadded Base64.
 
-    Raises EventRefused where `pdu` has no canonical form.
+    A caller who has parsed the event in a strict room version may pass `has_floats=False`, which saves the search for
+    them. Raises EventRefused where `pdu` has no canonical form.
     """
-    return unpadded_base64.encode(_content_digest(pdu))
+    return unpadded_base64.encode(_content_digest(pdu, has_floats))
 
 
-def has_valid_content_hash(pdu: Mapping[str, Any]) -> bool:
+def has_valid_content_hash(pdu: Mapping[str, Any], *, has_floats: bool = True) -> bool:
     """Whether `hashes.sha256` is the hash of what stands there. If not, the redacted copy is what may be used.
+
+    `has_floats` is as for `content_hash`.
 
     Spec: Server-Server API, "Validating hashes and signatures on received events".
     """
@@ -39,22 +42,16 @@ def has_valid_content_hash(pdu: Mapping[str, Any]) -> bool:
     if not isinstance(claimed, str):
         return False
     try:
-        return unpadded_base64.decode(claimed) == _content_digest(pdu)
+        digest = _content_digest(pdu, has_floats)
+        return unpadded_base64.encode(digest) == claimed or unpadded_base64.decode(claimed) == digest
     except (ValueError, EventRefused):
         return False
 
 
 def reference_hash(pdu: Mapping[str, Any], version: RoomVersion) -> bytes:
     """The 32 bytes of SHA-256 over the redacted event without signatures. Raises EventRefused as `content_hash`."""
-    return reference_hash_of_redacted(redact(pdu, version))
-
-
-def reference_hash_of_redacted(redacted: Mapping[str, Any]) -> bytes:
-    """As `reference_hash`, of an event that is redacted already; extra `signatures` and `unsigned` are ignored."""
-    essential = dict(redacted)
-    essential.pop("signatures", None)
-    essential.pop("unsigned", None)
-    return sha256(encode(essential, strict=False)).digest()
+    encoded = encode_checked if version.strict_canonical_json else _encode_lax
+    return sha256(encoded(essential(pdu, version))).digest()
 
 
 def event_id_of(pdu: Mapping[str, Any], version: RoomVersion) -> EventId:
@@ -90,9 +87,13 @@ def room_id_of_create(pdu: Mapping[str, Any], version: RoomVersion) -> RoomId:
     return RoomId(room_id)
 
 
-def _content_digest(pdu: Mapping[str, Any]) -> bytes:
+def _content_digest(pdu: Mapping[str, Any], has_floats: bool) -> bytes:
     covered = dict(pdu)
     covered.pop("unsigned", None)
     covered.pop("signatures", None)
     covered.pop("hashes", None)
-    return sha256(encode(covered, strict=False)).digest()
+    return sha256(_encode_lax(covered) if has_floats else encode_checked(covered)).digest()
+
+
+def _encode_lax(value: Mapping[str, Any]) -> bytes:
+    return encode(value, strict=False)

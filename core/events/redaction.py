@@ -35,6 +35,9 @@ _KEYS_SINCE_11 = frozenset(
 )
 _KEYS_UNTIL_10 = _KEYS_SINCE_11 | {"prev_state", "origin", "membership"}
 
+_COVERED_SINCE_11 = _KEYS_SINCE_11 - {"signatures", "content"}
+_COVERED_UNTIL_10 = _KEYS_UNTIL_10 - {"signatures", "content"}
+
 _LEVELS = ("ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default")
 
 
@@ -44,6 +47,15 @@ def redact(pdu: Mapping[str, Any], version: RoomVersion) -> dict[str, Any]:
     kept = {key: value for key, value in pdu.items() if key in allowed}
     if "content" in kept:
         kept["content"] = redact_content(kept.get("type"), kept["content"], version)
+    return kept
+
+
+def essential(pdu: Mapping[str, Any], version: RoomVersion) -> dict[str, Any]:
+    """What signatures and the reference hash of an event cover: its redacted form without `signatures`."""
+    allowed = _COVERED_SINCE_11 if version.updated_redaction else _COVERED_UNTIL_10
+    kept = {key: value for key, value in pdu.items() if key in allowed}
+    if "content" in pdu:
+        kept["content"] = redact_content(pdu.get("type"), pdu["content"], version)
     return kept
 
 

@@ -21,7 +21,7 @@ from core.events import unpadded_base64
 from core.events.canonical_json import encode
 from core.events.event import Event
 from core.events.hashes import content_hash
-from core.events.redaction import redact
+from core.events.redaction import essential
 from core.events.room_versions import EventFormat, RoomVersion
 from core.ids import ServerName, server_of
 
@@ -151,7 +151,7 @@ def add_signature(pdu: Mapping[str, Any], version: RoomVersion, server: str, key
     """A copy of a hashed `pdu` with the signature of `server` besides those it has: for invites and restricted
     joins.
     """
-    signature = unpadded_base64.encode(key.sign(signed_bytes(redact(pdu, version))))
+    signature = unpadded_base64.encode(key.sign(encode(essential(pdu, version), strict=False)))
     return {**pdu, "signatures": _with_signature(pdu.get("signatures"), server, key.key_id, signature)}
 
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 import base64
 import binascii
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 def encode(octets: bytes) -> str:
     """`octets` in the standard alphabet, without padding."""
-    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(octets, newline=False).decode("ascii").rstrip("=")
 
 
 def encode_url_safe(octets: bytes) -> str:
     """`octets` in the URL-safe alphabet, without padding: event ids from room version 4, room ids from 12."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(octets, newline=False).translate(_URL_SAFE).decode("ascii").rstrip("=")
 
 
 def decode(text: str) -> bytes:
