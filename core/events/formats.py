@@ -44,8 +44,8 @@ def parse_event(pdu: Mapping[str, Any], version: RoomVersion, event_id: EventId 
     auth_events = _references(pdu, "auth_events", MAX_AUTH_EVENTS, version)
     if event_id is None:
         event_id = event_id_of(pdu, version)
-    if version.event_format is EventFormat.V1:
-        _check_event_id(event_id)
+        if version.event_format is EventFormat.V1:
+            _check_event_id(event_id)
     return _event(version, event_id, _room_id(pdu, version, event_id), pdu, prev_events, auth_events)
 
 
