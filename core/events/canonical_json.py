@@ -21,6 +21,10 @@ from core.errors import EventRefused
 MAX_INTEGER = 2**53 - 1
 """Largest integer of strict canonical JSON; the smallest is its negative."""
 
+MAX_NESTING = 800
+"""Deepest nesting that is written. A fixed number, since what Python's own stack has room for differs from call to
+call, and verdicts must not."""
+
 _OPTIONS = (
     orjson.OPT_SORT_KEYS
     | orjson.OPT_STRICT_INTEGER
@@ -38,7 +42,7 @@ def encode(value: Any, strict: bool = True) -> bytes:
 
     `strict` refuses floats and integers beyond `MAX_INTEGER`, as room versions do from 6; without it they are written
     the way the older versions' servers write them. Raises EventRefused for what is no JSON (NaN, lone surrogates, keys
-    that are not strings), and for nesting deeper than Python can follow, about 1,000 levels.
+    that are not strings), and for nesting deeper than `MAX_NESTING`.
     """
     try:
         encoded = orjson.dumps(value, option=_OPTIONS)
@@ -77,8 +81,6 @@ def _encode_carefully(value: Any, strict: bool) -> bytes:
     _refuse_foreign_values(value, strict)
     try:
         return canonicaljson.encode_canonical_json(value)
-    except RecursionError as error:
-        raise EventRefused("The JSON is nested too deeply.") from error
     except UnicodeError as error:
         raise EventRefused("The JSON holds a lone surrogate, which UTF-8 cannot express.") from error
     except (ValueError, TypeError, OverflowError) as error:
@@ -87,24 +89,32 @@ def _encode_carefully(value: Any, strict: bool) -> bytes:
 
 def _refuse_foreign_values(value: Any, strict: bool) -> None:
     """Raise EventRefused for anything that JSON, or strict canonical JSON, has no room for."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if item is None or isinstance(item, (str, bool)):
-            continue
-        if isinstance(item, dict):
-            if not all(isinstance(key, str) for key in item):
-                raise EventRefused("JSON object keys must be strings.")
-            waiting.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            waiting.extend(item)
-        elif isinstance(item, int):
-            if strict and not -MAX_INTEGER <= item <= MAX_INTEGER:
-                raise EventRefused("Integers must lie between -(2^53)+1 and (2^53)-1.")
-        elif isinstance(item, float):
-            if strict:
-                raise EventRefused("Numbers must be integers; floats are not allowed in canonical JSON.")
-            if not math.isfinite(item):
-                raise EventRefused("NaN and infinities are not JSON numbers.")
-        else:
-            raise EventRefused(f"A {type(item).__name__} is not a JSON value.")
+    level = [value]
+    for _ in range(MAX_NESTING):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                if not all(isinstance(key, str) for key in item):
+                    raise EventRefused("JSON object keys must be strings.")
+                inner.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                inner.extend(item)
+            elif item is not None and not isinstance(item, (str, bool)):
+                _refuse_foreign_number(item, strict)
+        if not inner:
+            return
+        level = inner
+    raise EventRefused(f"The JSON is nested more than {MAX_NESTING} levels deep.")
+
+
+def _refuse_foreign_number(item: Any, strict: bool) -> None:
+    if isinstance(item, int):
+        if strict and not -MAX_INTEGER <= item <= MAX_INTEGER:
+            raise EventRefused("Integers must lie between -(2^53)+1 and (2^53)-1.")
+    elif isinstance(item, float):
+        if strict:
+            raise EventRefused("Numbers must be integers; floats are not allowed in canonical JSON.")
+        if not math.isfinite(item):
+            raise EventRefused("NaN and infinities are not JSON numbers.")
+    else:
+        raise EventRefused(f"A {type(item).__name__} is not a JSON value.")

@@ -60,7 +60,9 @@ def nested(levels: int) -> Any:
 
 
 def test_nesting_beyond_orjsons_depth_is_still_written() -> None:
-    assert encode(nested(400)) == b"[" * 400 + b"1" + b"]" * 400
+    assert encode(nested(799)) == b"[" * 799 + b"1" + b"]" * 799
+    with pytest.raises(EventRefused, match="800 levels"):
+        encode(nested(800))
     with pytest.raises(EventRefused, match="float"):
         encode([nested(400), 1.5])
 
