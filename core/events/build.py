@@ -53,7 +53,6 @@ def build_event(
     event's id. `content` becomes the event's, so the caller must not change it afterwards. Raises EventRefused where
     the content has no canonical form of the version, or the event would be too large.
     """
-    check_field("type", event_type)
     if version.redacts_in_content and redacts is not None:
         content = {**content, "redacts": redacts}
     pdu: dict[str, Any] = {
@@ -65,19 +64,9 @@ def build_event(
         "depth": min(depth, MAX_STRICT_DEPTH),
         "origin_server_ts": origin_server_ts,
     }
-    if not (version.room_id_is_create_hash and event_type == "m.room.create"):
-        if room_id is None:
-            raise ValueError("only a create event from room version 12 has no room id yet")
-        pdu["room_id"] = room_id
-    if state_key is not None:
-        check_field("state_key", state_key)
-        pdu["state_key"] = state_key
     if redacts is not None and not version.redacts_in_content:
         pdu["redacts"] = redacts
-    if version.event_format is EventFormat.V1:
-        if opaque_id is None:
-            raise ValueError("events of room versions 1 and 2 need an opaque id")
-        pdu["event_id"] = f"${opaque_id}:{server}"
+    _name(pdu, version, room_id, state_key, f"${opaque_id}:{server}" if opaque_id is not None else None)
     event_id = _hash_and_sign(pdu, version, server, signing_key)
     if unsigned:
         pdu["unsigned"] = dict(unsigned)
@@ -96,6 +85,24 @@ def build_event(
         redacts if event_type == "m.room.redaction" else None,
         pdu,
     )
+
+
+def _name(
+    pdu: dict[str, Any], version: RoomVersion, room_id: RoomId | None, state_key: str | None, event_id: str | None
+) -> None:
+    """Add to `pdu`, in place, what says where it belongs, as far as the version writes it into events."""
+    check_field("type", pdu["type"])
+    if state_key is not None:
+        check_field("state_key", state_key)
+        pdu["state_key"] = state_key
+    if not (version.room_id_is_create_hash and pdu["type"] == "m.room.create"):
+        if room_id is None:
+            raise ValueError("only a create event from room version 12 has no room id yet")
+        pdu["room_id"] = room_id
+    if version.event_format is EventFormat.V1:
+        if event_id is None:
+            raise ValueError("events of room versions 1 and 2 need an opaque id")
+        pdu["event_id"] = event_id
 
 
 def _hash_and_sign(pdu: dict[str, Any], version: RoomVersion, server: ServerName, key: SigningKey) -> EventId:
