@@ -10,7 +10,8 @@
     │   └── IncompatibleRoomVersion  M_INCOMPATIBLE_ROOM_VERSION
     ├── Unauthorized                 401
     │   ├── MissingToken             M_MISSING_TOKEN
-    │   └── UnknownToken             M_UNKNOWN_TOKEN
+    │   ├── UnknownToken             M_UNKNOWN_TOKEN
+    │   └── BadSignature             M_UNAUTHORIZED: another server's signature is missing or wrong
     ├── Forbidden                    403 M_FORBIDDEN
     │   └── AuthRuleViolation        an event broke an authorization rule
     ├── NotFound                     404 M_NOT_FOUND
@@ -108,6 +109,10 @@ class UnknownToken(Unauthorized):
     """The access token is not, or no longer, known. Field: `soft_logout`."""
 
     errcode = "M_UNKNOWN_TOKEN"
+
+
+class BadSignature(Unauthorized):
+    """A signature of another server is missing, unknown or wrong."""
 
 
 class Forbidden(MatrixError):
