@@ -66,3 +66,13 @@ class CachesConfig:
     expiry_time: int | None = setting(
         None, either(duration_ms), "Older name of caches.cache_entry_ttl.", key="caches.expiry_time"
     )
+
+
+def patience(config: WorkersConfig, timeouts: Any) -> Any:
+    """The worker's `Timeouts`, in seconds; the class is handed in, since the web layer is above this one."""
+    return timeouts(
+        keepalive=config.keepalive / 1000,
+        header=config.header_timeout / 1000,
+        body=config.body_timeout / 1000,
+        send=config.send_timeout / 1000,
+    )
