@@ -54,14 +54,16 @@ class RedisConfig:
     """Redis, which several workers need to wake one another."""
 
     enabled: bool = setting(False, boolean, "Use Redis.", key="redis.enabled")
-    host: str = setting("localhost", text, "Its host.", key="redis.host")
-    port: int = setting(6379, integer(1, 65535), "Its port.", key="redis.port")
+    host: str = setting("localhost", text, "Host name of the Redis server.", key="redis.host")
+    port: int = setting(6379, integer(1, 65535), "Port of the Redis server.", key="redis.port")
     username: str | None = setting(None, text, "User name there.", key="redis.username")
     password: str | None = setting(None, text, "Password there.", key="redis.password", secret=True)
     dbid: int | None = setting(None, integer(), "Number of the database there.", key="redis.dbid")
     use_tls: bool = setting(False, boolean, "Connect with TLS.", key="redis.use_tls")
-    certificate_file: str | None = setting(None, path, "Our certificate.", key="redis.certificate_file")
-    private_key_file: str | None = setting(None, path, "Its key.", key="redis.private_key_file")
+    certificate_file: str | None = setting(
+        None, path, "Certificate shown to the Redis server.", key="redis.certificate_file"
+    )
+    private_key_file: str | None = setting(None, path, "Private key of our certificate.", key="redis.private_key_file")
     ca_file: str | None = setting(None, path, "Authority that its certificate is checked against.", key="redis.ca_file")
     # last, since the name hides the parser from the lines below it
     path: str | None = setting(None, path, "Its Unix socket, instead of host and port.", key="redis.path")

@@ -89,7 +89,8 @@ def _parse(parser: RequestParser) -> Request | None:
     except Exception as error:
         if type(error).__name__ == "NoMoreData":
             return None
-        raise BrokenRequest(getattr(error, "req", None), error) from error
+        request_so_far = getattr(error, "req", None)  # some of gunicorn's exceptions keep a mere line there
+        raise BrokenRequest(request_so_far if isinstance(request_so_far, Request) else None, error) from error
     request.proxy_protocol_info = request.proxy_protocol_info or {}
     return request
 
