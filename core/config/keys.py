@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config.parsers import anything, boolean, duration_ms, list_of, path, text
+from core.config.problems import ConfigError
 from core.config.server import server_name
 from core.config.settings import setting
 
@@ -81,6 +82,36 @@ class KeysConfig:
         None, path, "File with a key that signs answers given as a key server; unset, the signing key."
     )
     perspectives: Any = setting(None, anything, "Accepted for compatibility; use trusted_key_servers.")
+
+
+def read_signing_keys(config: KeysConfig) -> list[tuple[str, bytes]]:
+    """The server's signing keys as (key id such as "ed25519:a_AbCd", seed of 32 bytes); the first one signs.
+
+    Raises ConfigError where the file cannot be read or holds no key.
+    """
+    where = "signing_key" if config.signing_key is not None else config.signing_key_path
+    try:
+        written = config.signing_key if config.signing_key is not None else _read(config.signing_key_path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"signing_key_path: {where} cannot be read: {reason}.") from error
+    found = []
+    for line in filter(None, map(str.strip, written.splitlines())):
+        words = line.split()
+        try:
+            if len(words) != 3 or words[0] != "ed25519":
+                raise ValueError
+            found.append((f"ed25519:{words[1]}", _public_key(words[2])))
+        except ValueError as error:
+            raise ConfigError(f"{where}: a line is no signing key; it must read: ed25519 a_id BASE64.") from error
+    if not found:
+        raise ConfigError(f"{where}: holds no signing key; it must read: ed25519 a_id BASE64.")
+    return found
+
+
+def _read(name: str) -> str:
+    with open(name, encoding="utf-8") as file:
+        return file.read()
 
 
 def _public_key(value: Any) -> bytes:

@@ -40,6 +40,7 @@ def set_up_logging(config: LoggingConfig) -> str:
         described = _default(config)
     try:
         logging.config.dictConfig(described)
+        logging.raiseExceptions = False  # a full disk must not turn each log line into a traceback on stderr
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
         cause = error.__cause__ or error
         name = config.log_config or config.log_file

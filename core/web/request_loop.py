@@ -155,7 +155,7 @@ class RequestLoop:
             else:
                 keep_alive, buffered = self._answer(client, plain, buffered)
             if not keep_alive:
-                return True
+                return plain is None or bool(buffered)
             served += 1
             if served % _REQUESTS_BEFORE_YIELD == 0:
                 gevent.sleep(0.0005)  # a client that always has a request ready must not hold the hub

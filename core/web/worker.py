@@ -21,6 +21,7 @@ from gevent.server import StreamServer
 from gevent.threadpool import ThreadPool
 from gunicorn.workers.ggevent import GeventWorker
 
+from core.web.refusal import refuse
 from core.web.request_loop import RequestLoop, Timeouts
 
 BOOT_FAILED = 3
@@ -96,6 +97,10 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         """SIGINT and SIGQUIT: stop as on SIGTERM, but cut running requests short."""
         self.timeouts = Timeouts(0.0, 0.0, 0.0, 0.0)
         self.alive = False
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that cannot be served, in Matrix form, and log why."""
+        refuse(lambda answering: super(Worker, self).handle_error(req, answering, addr, exc), client)
 
     def _listen(self) -> tuple[list[RequestLoop], list[StreamServer]]:
         loops, servers = [], []

@@ -15,7 +15,7 @@ CONF = """
 from core.web.request_loop import Timeouts
 def post_fork(server, worker):
     if hasattr(worker, "timeouts"):
-        worker.timeouts = Timeouts(keepalive=1.0, header=1.0, body=1.0, send=1.0)
+        worker.timeouts = Timeouts(keepalive=0.6, header=0.5, body=0.5, send=0.5)
 bind = "127.0.0.1:{port}"
 limit_request_line = 8190
 keepalive = 1
@@ -215,6 +215,13 @@ def test_a_body_left_unread_does_not_become_the_next_request(port: int) -> None:
     smuggled = b"GET /fail HTTP/1.1\r\n\r\n"
     head = b"POST /unread HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
     assert statuses(talk(port, head + smuggled + b"GET / " + WHOLE)) == [200, 200]
+
+
+def test_a_refusal_is_a_matrix_error(port: int, loop: str) -> None:
+    if loop == "gunicorn":
+        pytest.skip("gunicorn answers in HTML")
+    body = talk(port, b"GET /" + b"a" * 9000 + b" " + WHOLE).partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["errcode"] == "M_TOO_LARGE"
 
 
 OURS_ONLY = "gunicorn's own worker waits without end here"

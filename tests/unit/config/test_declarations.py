@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from core.cli.__main__ import main
 from core.config import Config, ConfigError, load_config
 from core.config.first_start import prepare
 from core.config.gunicorn import settings
+from core.config.keys import KeysConfig, read_signing_keys
 from core.config.model import registry
 from core.config.reference import in_force, reference_page, sample
 
@@ -83,6 +85,32 @@ def test_a_data_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monke
     with pytest.raises(ConfigError, match="data") as caught:
         prepare(load_config(environ={}))
     assert len(caught.value.sentences) == 1
+
+
+def test_a_full_disk_leaves_no_half_written_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(ConfigError, match=r"signing\.key: No space left on device; the server cannot start"):
+        prepare(load_config(environ={}))
+    assert not (tmp_path / "data/signing.key").exists()
+
+
+def test_signing_keys_are_read_from_the_file_that_first_start_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ((key_id, seed),) = read_signing_keys(prepare(load_config(environ={})).keys)
+    assert (key_id[:10], len(seed)) == ("ed25519:a_", 32)
+
+
+@pytest.mark.parametrize("written", ["", "ed25519 a_id", "rsa a_id AAAA", "ed25519 a_id !!!"])
+def test_a_file_without_a_signing_key_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "key").write_text(written)
+    with pytest.raises(ConfigError, match="it must read: ed25519 a_id BASE64"):
+        read_signing_keys(KeysConfig(signing_key_path=str(tmp_path / "key")))
 
 
 def test_gunicorn_gets_every_listener_and_the_limits(tmp_path: Path) -> None:
