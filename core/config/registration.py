@@ -1,0 +1,93 @@
+"""Who may get an account, and what a new one starts with."""
+
+# ruff: noqa: RUF009 - setting() makes a dataclass field, which the rule cannot see
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.config.parsers import anything, boolean, choice, duration_ms, list_of, mapping, text
+from core.config.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationConfig:
+    """Registration, its conditions, and rooms joined at once."""
+
+    enable_registration: bool = setting(False, boolean, "Let people make accounts themselves.")
+    enable_registration_without_verification: bool = setting(
+        False,
+        boolean,
+        "Allow it without a token, email, phone number or captcha. Spammers find such servers within days.",
+    )
+    registration_requires_token: bool = setting(
+        False, boolean, "Ask for a registration token, made by an administrator."
+    )
+    registration_shared_secret: str | None = setting(
+        None,
+        text,
+        "Whoever knows it can make accounts, administrators too, even where registration is closed. "
+        "Made at first start where no config file is.",
+        secret=True,
+    )
+    registrations_require_3pid: tuple[str, ...] = setting(
+        [], list_of(choice("email", "msisdn")), "What a new account must prove: email, msisdn."
+    )
+    disable_msisdn_registration: bool = setting(False, boolean, "Never ask for a phone number.")
+    allowed_local_3pids: tuple[Mapping[str, Any], ...] = setting(
+        [], list_of(mapping), "Addresses allowed for accounts: a list of mappings with medium and pattern."
+    )
+    inhibit_user_in_use_error: bool = setting(False, boolean, "Do not say at registration that a name is taken.")
+    allow_guest_access: bool = setting(False, boolean, "Let clients in without an account, as guests.")
+    enable_3pid_lookup: bool = setting(True, boolean, "Let users look others up by email or phone number.")
+    enable_3pid_changes: bool = setting(True, boolean, "Let users change their email addresses and phone numbers.")
+    enable_set_displayname: bool = setting(True, boolean, "Let users change their display names.")
+    enable_set_avatar_url: bool = setting(True, boolean, "Let users change their avatars.")
+    account_threepid_delegates_msisdn: str | None = setting(
+        None, text, "Identity server that sends text messages for us.", key="account_threepid_delegates.msisdn"
+    )
+    account_threepid_delegates_email: str | None = setting(
+        None, text, "Accepted for compatibility; mail is sent by this server.", key="account_threepid_delegates.email"
+    )
+    default_identity_server: str | None = setting(None, text, "Identity server that clients are told to use.")
+    auto_join_rooms: tuple[str, ...] = setting(
+        [], list_of(text), "Rooms that each new user joins.", example=["#welcome:example.com"]
+    )
+    autocreate_auto_join_rooms: bool = setting(True, boolean, "Make those rooms where they do not exist.")
+    autocreate_auto_join_rooms_federated: bool = setting(True, boolean, "Whether users of other servers may join them.")
+    autocreate_auto_join_room_preset: str = setting(
+        "public_chat", choice("public_chat", "private_chat", "trusted_private_chat"), "Kind of room made for them."
+    )
+    auto_join_mxid_localpart: str | None = setting(None, text, "User who makes them and invites to private ones.")
+    auto_join_rooms_for_guests: bool = setting(True, boolean, "Whether guests join them too.")
+    enable_registration_captcha: bool = setting(False, boolean, "Ask for a captcha at registration.")
+    recaptcha_public_key: str | None = setting(None, text, "The captcha's public key.")
+    recaptcha_private_key: str | None = setting(None, text, "The captcha's private key.", secret=True)
+    recaptcha_siteverify_api: str = setting(
+        "https://www.recaptcha.net/recaptcha/api/siteverify", text, "Address at which captchas are verified."
+    )
+    user_consent: Mapping[str, Any] = setting(
+        {}, mapping, "Terms that users must agree to: template_dir, version, require_at_registration, policy_name."
+    )
+    account_validity: Mapping[str, Any] = setting({}, mapping, "Expiry of accounts: enabled, period.")
+    request_token_inhibit_3pid_errors: bool = setting(
+        False, boolean, "Do not say whether an address belongs to an account when a token is asked for."
+    )
+    next_link_domain_whitelist: tuple[str, ...] | None = setting(
+        None, list_of(text), "Domains a link in a validation mail may lead to; unset, all."
+    )
+    invalid_3pid_session_lifetime: int = setting("1d", duration_ms, "How long an address validation stays open.")
+    user_types: Any = setting(None, anything, "Extra kinds of users: default_user_type and extra_user_types.")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody can make an account, with or without conditions."""
+        return self.enable_registration
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether something stands between a stranger and an account."""
+        return bool(
+            self.registration_requires_token or self.registrations_require_3pid or self.enable_registration_captcha
+        )

@@ -1,0 +1,55 @@
+"""Keys of Synapse's configuration that mean nothing here: accepted, with the reason said once at start or silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_WORKERS = "every worker here does every job; set `workers` to how many there should be"
+_REFUSED = "this server has no such feature"
+
+IGNORED: Mapping[str, str] = MappingProxyType(
+    {
+        "daemonize": "run the server under systemd or another supervisor",
+        "manhole_settings": _REFUSED,
+        "worker_app": _WORKERS,
+        "worker_name": _WORKERS,
+        "worker_listeners": _WORKERS,
+        "worker_manhole": _REFUSED,
+        "worker_daemonize": _WORKERS,
+        "worker_pid_file": _WORKERS,
+        "worker_log_config": "use log_config",
+        "worker_replication_host": _WORKERS,
+        "worker_replication_http_port": _WORKERS,
+        "worker_replication_secret": _WORKERS,
+        "start_pushers": _WORKERS,
+        "pusher_instances": _WORKERS,
+        "send_federation": _WORKERS,
+        "federation_sender_instances": _WORKERS,
+        "outbound_federation_restricted_to": _WORKERS,
+        "instance_map": _WORKERS,
+        "stream_writers": _WORKERS,
+        "run_background_tasks_on": _WORKERS,
+        "update_user_directory_from_worker": _WORKERS,
+        "notify_appservices_from_worker": _WORKERS,
+        "media_instance_running_background_jobs": _WORKERS,
+        "enable_local_media_storage": "media storage is a plugin; see media_storage_providers",
+        "databases": "one database holds everything; use `database`",
+        "sentry": "use a plugin",
+        "opentracing": "use a plugin",
+        "report_stats_endpoint": "this server never reports home",
+        "limit_usage_by_mau": _REFUSED,
+        "max_mau_value": _REFUSED,
+        "mau_trial_days": _REFUSED,
+        "mau_appservice_trial_days": _REFUSED,
+        "mau_stats_only": _REFUSED,
+        "mau_limit_alerting": _REFUSED,
+        "mau_limit_reserved_threepids": _REFUSED,
+        "tls_fingerprints": "nothing asks for them any more",
+        "enable_group_creation": "groups were replaced by spaces",
+        "uploads_path": "uploads are kept in media_store_path",
+        "expire_access_token": "use session_lifetime",
+        "use_insecure_ssl_client_just_for_testing_do_not_use": "use federation_verify_certificates",
+    }
+)
+"""Key to why it is ignored."""

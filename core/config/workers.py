@@ -1,0 +1,78 @@
+"""Processes, caches and the limits of the HTTP server."""
+
+# ruff: noqa: RUF009 - setting() makes a dataclass field, which the rule cannot see
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.config.parsers import boolean, duration_ms, either, integer, mapping, mapping_of, number, size_bytes
+from core.config.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersConfig:
+    """How many processes, and what each connection may cost."""
+
+    count: int = setting(
+        1, integer(1, 256), "Worker processes. More than one needs MariaDB or MySQL, and Redis.", key="workers"
+    )
+    worker_connections: int = setting(
+        20_000, integer(10), "Connections one worker holds at once; further ones wait.", key="http.worker_connections"
+    )
+    keepalive: int = setting("75s", duration_ms, "How long an idle connection stays open.", key="http.keepalive")
+    header_timeout: int = setting(
+        "30s", duration_ms, "How long a client may take to send a request's headers.", key="http.header_timeout"
+    )
+    body_timeout: int = setting(
+        "60s", duration_ms, "How long a client may pause while sending a body.", key="http.body_timeout"
+    )
+    send_timeout: int = setting(
+        "60s", duration_ms, "How long a client may refuse to take an answer.", key="http.send_timeout"
+    )
+    max_header_fields: int = setting(100, integer(10, 1000), "Header lines in a request.", key="http.max_header_fields")
+    max_header_size: int = setting("8190", size_bytes, "Longest header line.", key="http.max_header_size")
+    graceful_timeout: int = setting(
+        "5s", duration_ms, "How long running requests may take to finish at shutdown.", key="http.graceful_timeout"
+    )
+    backlog: int = setting(2048, integer(1), "Connections waiting to be accepted.", key="http.backlog")
+    reuse_port: bool = setting(False, boolean, "Let several servers share a port.", key="http.reuse_port")
+
+
+@dataclass(frozen=True, slots=True)
+class CachesConfig:
+    """Memory."""
+
+    event_cache_size: int = setting("10K", size_bytes, "Events kept in memory, about; scaled by caches.global_factor.")
+    global_factor: float = setting(0.5, number(), "Multiplies the size of every cache.", key="caches.global_factor")
+    per_cache_factors: Mapping[str, float] = setting(
+        {}, mapping_of(number()), "Multiplies the size of single caches, by name.", key="caches.per_cache_factors"
+    )
+    expire_caches: bool = setting(
+        True, boolean, "Drop entries not used for cache_entry_ttl.", key="caches.expire_caches"
+    )
+    cache_entry_ttl: int = setting("30m", duration_ms, "When an unused entry is dropped.", key="caches.cache_entry_ttl")
+    sync_response_cache_duration: int = setting(
+        "2m",
+        duration_ms,
+        "How long a first sync's answer is kept for a retry.",
+        key="caches.sync_response_cache_duration",
+    )
+    cache_autotuning: Any = setting(
+        {}, mapping, "Limits of memory: max_cache_memory_usage, target_cache_memory_usage, min_cache_ttl.",
+        key="caches.cache_autotuning",
+    )  # fmt: skip
+    expiry_time: int | None = setting(
+        None, either(duration_ms), "Older name of caches.cache_entry_ttl.", key="caches.expiry_time"
+    )
+
+
+def patience(config: WorkersConfig, timeouts: Any) -> Any:
+    """The worker's `Timeouts`, in seconds; the class is handed in, since the web layer is above this one."""
+    return timeouts(
+        keepalive=config.keepalive / 1000,
+        header=config.header_timeout / 1000,
+        body=config.body_timeout / 1000,
+        send=config.send_timeout / 1000,
+    )
