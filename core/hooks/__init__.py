@@ -1,0 +1,113 @@
+"""The plugin API: everything a plugin may import is named here, and nothing else of the server is.
+
+A plugin is a class, constructed with its configuration and a `PluginApi`, or a module. It marks functions with
+`hookimpl`; what can be hooked is declared in `core.hooks.specs`, one file a family, and explained in docs/plugins/.
+Names, arguments and answers of this package keep working within a minor version; the spec of each hook says since
+when it exists. The server's own side (the manager, the guard) is in the modules `manager`, `guard` and `loading`.
+"""
+
+from core.errors import MatrixError
+from core.events.event import Event
+from core.hooks.api import (
+    Federation,
+    Gate,
+    Http,
+    HttpAnswer,
+    Media,
+    PluginApi,
+    Profile,
+    Rooms,
+    RoomView,
+    ServerFacts,
+    Sync,
+    Tables,
+    Transaction,
+    Users,
+    Work,
+)
+from core.hooks.declarations import (
+    AuthStage,
+    Consumer,
+    Edu,
+    Job,
+    LoginType,
+    LogKind,
+    LogLine,
+    Mail,
+    MailTransport,
+    MediaBackend,
+    Migration,
+    StateChange,
+    SyncRange,
+    SyncSection,
+    TableSet,
+    UnsignedFields,
+)
+from core.hooks.errors import PluginError, PluginFailed, PluginUnavailable
+from core.hooks.markers import hookimpl
+from core.hooks.verdicts import (
+    ALLOW,
+    PASSWORD_REFUSED,
+    Allow,
+    EventVerdict,
+    MediaPolicy,
+    PasswordAccepted,
+    PasswordRefused,
+    PasswordVerdict,
+    RateLimitOverride,
+    Reject,
+    Replace,
+    Verdict,
+)
+
+__all__ = [
+    "ALLOW",
+    "PASSWORD_REFUSED",
+    "Allow",
+    "AuthStage",
+    "Consumer",
+    "Edu",
+    "Event",
+    "EventVerdict",
+    "Federation",
+    "Gate",
+    "Http",
+    "HttpAnswer",
+    "Job",
+    "LogKind",
+    "LogLine",
+    "LoginType",
+    "Mail",
+    "MailTransport",
+    "MatrixError",
+    "Media",
+    "MediaBackend",
+    "MediaPolicy",
+    "Migration",
+    "PasswordAccepted",
+    "PasswordRefused",
+    "PasswordVerdict",
+    "PluginApi",
+    "PluginError",
+    "PluginFailed",
+    "PluginUnavailable",
+    "Profile",
+    "RateLimitOverride",
+    "Reject",
+    "Replace",
+    "RoomView",
+    "Rooms",
+    "ServerFacts",
+    "StateChange",
+    "Sync",
+    "SyncRange",
+    "SyncSection",
+    "TableSet",
+    "Tables",
+    "Transaction",
+    "UnsignedFields",
+    "Users",
+    "Verdict",
+    "Work",
+    "hookimpl",
+]
