@@ -43,7 +43,7 @@ from core.hooks.declarations import (
     TableSet,
     UnsignedFields,
 )
-from core.hooks.errors import PluginError, PluginFailed, PluginUnavailable
+from core.hooks.errors import PluginBusy, PluginError, PluginFailed, PluginUnavailable
 from core.hooks.markers import hookimpl
 from core.hooks.verdicts import (
     ALLOW,
@@ -88,6 +88,7 @@ __all__ = [
     "PasswordRefused",
     "PasswordVerdict",
     "PluginApi",
+    "PluginBusy",
     "PluginError",
     "PluginFailed",
     "PluginUnavailable",

@@ -67,14 +67,17 @@ class RoomView(Protocol):
 class Gate(Protocol):
     """The core's authentication and limits, for a plugin's own endpoints."""
 
-    def authenticate(self, request: Request, *, allow_guest: bool = False) -> Requester:
+    def authenticate(self, request: Request, allow_guest: bool = False) -> Requester:
         """Who is calling. Raises MissingToken, UnknownToken, or Forbidden for a guest."""
 
-    def require_admin(self, request: Request) -> Requester:
+    def find_requester(self, request: Request) -> Requester | None:
+        """Who is calling where a token was sent, guests included, else None. Raises UnknownToken for a wrong one."""
+
+    def authenticate_admin(self, request: Request) -> Requester:
         """Who is calling, if they administer the server. Raises Forbidden otherwise, and as `authenticate`."""
 
-    def limit(self, requester: Requester, name: str) -> None:
-        """Count one request against the limiter called `name`. Raises LimitExceeded."""
+    def limit(self, who: Requester | str, name: str, cost: float = 1.0) -> None:
+        """Count a request against the limiter called `name`, of a user or an address. Raises LimitExceeded."""
 
 
 class Transaction(Protocol):

@@ -18,3 +18,10 @@ class PluginFailed(Exception):
 
     The cause is logged and counted already; the caller decides when to try again.
     """
+
+
+class PluginBusy(Exception):
+    """Raised by a plugin that cannot answer now because too much is asked of it.
+
+    The call has failed, as the hook's spec says, but it is no strike: load must not switch a plugin off.
+    """

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import gevent
 
+from core.hooks.errors import PluginBusy
 from core.hooks.markers import Policy
 from core.hooks.meters import Meter
 
@@ -102,6 +103,7 @@ class Failed:
 
 
 _OFF: Final = Failed("off", "it is switched off after failing repeatedly")
+_BUSY: Final = Failed("busy", "it has too much to do")
 
 
 class Guard:
@@ -136,6 +138,8 @@ class Guard:
             if timeout is not limit:
                 raise
             failure = Failed("timeout", f"no answer within {implementation.seconds:g} s")
+        except PluginBusy:
+            failure = _BUSY
         except Exception as error:
             failure = Failed("error", f"{type(error).__name__}: {error}")
             LOG.warning("plugin %s raised in %s", implementation.plugin.name, implementation.hook, exc_info=error)
@@ -159,6 +163,8 @@ class Guard:
         """Count a failure, and switch the plugin off if it is one too many. A plugin tried again has one strike."""
         plugin = implementation.plugin
         implementation.meter.fail(failure.cause)
+        if failure is _BUSY:
+            return
         implementation.strikes += 1
         LOG.warning("plugin %s failed in %s: %s", plugin.name, implementation.hook, failure.sentence)
         if implementation.strikes >= plugin.settings.strikes:

@@ -1,7 +1,7 @@
 """Finding plugins, and making them: entry points of installed packages, and `modules:` of the configuration.
 
 An installed package with an entry point in the group `trellis.plugins` is on without further ado. An entry of
-`modules:` names either such a plugin, to configure it or turn it off, or a class or module by its dotted path. The
+`modules:` names either such a plugin, to configure it, or a class or module by its dotted path. The
 server's own plugins are entry points too; a source checkout that was never installed has none, so they are listed.
 Anything wrong with any plugin is a PluginError: a server that runs without its spam check is worse than one that
 says why it does not start.
@@ -10,7 +10,7 @@ says why it does not start.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
@@ -36,7 +36,6 @@ class ModuleEntry:
 
     module: str
     config: Mapping[str, Any] = field(default_factory=dict)
-    enabled: bool = True
     settings: GuardSettings = field(default_factory=GuardSettings)
 
 
@@ -52,13 +51,14 @@ def parse_entry(raw: object) -> ModuleEntry:
         if raw.get(key) is not None and not is_right(raw[key]):
             raise PluginError(f"In the entry {module} of modules {key} is {raw[key]!r}; it must be {what}.")
     patience = {key: raw[key] for key in _PATIENCE if raw.get(key) is not None}
-    return ModuleEntry(module, config or {}, raw.get("enabled") is not False, GuardSettings(**patience))
+    return ModuleEntry(module, config or {}, GuardSettings(**patience))
 
 
 def load_plugins(
     modules: Iterable[object] = (),
     *,
     api_for: Callable[[str], PluginApi],
+    disabled: Collection[str] = (),
     defaults: Mapping[str, Mapping[str, Any]] | None = None,
     registry: CollectorRegistry | None = None,
     installed: Sequence[EntryPoint] | None = None,
@@ -67,12 +67,12 @@ def load_plugins(
     """Load every plugin there is and return the manager. Raises PluginError, which names the plugin, for any trouble.
 
     `modules` are the raw entries of the configuration, `api_for` makes the facade of the plugin of that name,
-    `defaults` are configurations by plugin name that an entry's `config` adds to, and `installed` replaces the
-    entry points found in the environment.
+    `disabled` names plugins that are not to run, `defaults` are configurations by plugin name that the `config` of an
+    entry adds to, and `installed` replaces the entry points found in the environment.
     """
     manager = PluginManager(registry=registry, guard=guard)
     for name, path, entry in _found(installed, [parse_entry(raw) for raw in modules]):
-        if entry.enabled:
+        if name not in disabled:
             config = {**(defaults or {}).get(name, {}), **entry.config}
             manager.register(name, _make(name, _load(name, path), config, api_for(name)), entry.settings)
     return manager
@@ -148,7 +148,6 @@ _KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingProxyType
     {
         "module": (lambda value: isinstance(value, str), "text"),
         "config": (lambda value: isinstance(value, Mapping), "a mapping"),
-        "enabled": (lambda value: isinstance(value, bool), "true or false"),
         "observe_only": (lambda value: isinstance(value, bool), "true or false"),
         "strikes": (lambda value: _is_number(value) and isinstance(value, int), "a whole number of at least 1"),
         "off_seconds": (_is_number, "a number of seconds above 0"),

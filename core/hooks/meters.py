@@ -30,7 +30,7 @@ class Meter:
         self.observed = 0
         """Answers that observe-only mode kept from being applied."""
         self.failures: dict[str, int] = {}
-        """Failures by cause: `error`, `timeout`, `slow` (held the hub past its limit), `answer` (of a wrong type)."""
+        """By cause: `error`, `timeout`, `slow` (held the hub past its limit), `answer` (wrong type), `busy`."""
         self.buckets = [0] * (len(BOUNDS) + 1)
 
     def count(self, seconds: float) -> None:
