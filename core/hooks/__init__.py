@@ -6,7 +6,7 @@ Names, arguments and answers of this package keep working within a minor version
 when it exists. The server's own side (the manager, the guard) is in the modules `manager`, `guard` and `loading`.
 """
 
-from core.errors import MatrixError
+from core.errors import BadJson, Forbidden, InvalidParam, MatrixError, MissingParam, NotFound, Unavailable
 from core.events.event import Event
 from core.hooks.api import (
     Federation,
@@ -66,6 +66,7 @@ __all__ = [
     "PASSWORD_REFUSED",
     "Allow",
     "AuthStage",
+    "BadJson",
     "Consumer",
     "DeviceId",
     "Edu",
@@ -73,9 +74,11 @@ __all__ = [
     "EventId",
     "EventVerdict",
     "Federation",
+    "Forbidden",
     "Gate",
     "Http",
     "HttpAnswer",
+    "InvalidParam",
     "Job",
     "LogKind",
     "LogLine",
@@ -87,6 +90,8 @@ __all__ = [
     "MediaBackend",
     "MediaPolicy",
     "Migration",
+    "MissingParam",
+    "NotFound",
     "PasswordAccepted",
     "PasswordRefused",
     "PasswordVerdict",
@@ -114,6 +119,7 @@ __all__ = [
     "TableSet",
     "Tables",
     "Transaction",
+    "Unavailable",
     "UnsignedFields",
     "UserId",
     "Users",

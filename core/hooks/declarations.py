@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from core.events.event import Event
 from core.hooks.errors import PluginError
+from core.hooks.verdicts import Reject
 from core.ids import DeviceId, EventId, Position, RoomId, ServerName, StateKey, UserId
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -173,12 +174,12 @@ class AuthStage:
     """A stage of user-interactive authentication.
 
     `params` is what the client is told of the stage in each session; `check` gets the user, if there is one already,
-    and the `auth` object the client sent; it returns what the session should remember, or raises MatrixError.
+    and the `auth` object the client sent; it returns what the session should remember, or Reject.
     """
 
     type: str
     params: Callable[[], Mapping[str, Any]]
-    check: Callable[[UserId | None, Mapping[str, Any]], Mapping[str, Any]]
+    check: Callable[[UserId | None, Mapping[str, Any]], Mapping[str, Any] | Reject]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from core.hooks import (
     LogLine,
     Mail,
     MailTransport,
-    MatrixError,
     MediaBackend,
     Migration,
     PluginApi,
+    Reject,
     SyncRange,
     SyncSection,
     TableSet,
@@ -208,9 +208,9 @@ def _say_hello(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_word(user_id: str | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check_word(user_id: str | None, auth: Mapping[str, Any]) -> Mapping[str, Any] | Reject:
     if auth.get("word") != "please":
-        raise MatrixError("That is not the magic word.", errcode="M_FORBIDDEN")
+        return Reject(reason="That is not the magic word.")
     return {"polite": True}
 
 
