@@ -140,7 +140,7 @@ class Guard:
             failure = Failed("timeout", f"no answer within {implementation.seconds:g} s")
         except PluginBusy:
             failure = _BUSY
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = Failed("error", f"{type(error).__name__}: {error}")
             LOG.warning("plugin %s raised in %s", implementation.plugin.name, implementation.hook, exc_info=error)
         finally:

@@ -107,14 +107,14 @@ def _load(name: str, path: str) -> object:
             if not parent or error.name != module:
                 raise
             return getattr(importlib.import_module(parent), last)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"The plugin {name} cannot be imported from {path}: {_cause(error)}.") from error
 
 
 def _make(name: str, target: object, config: Mapping[str, Any], api: PluginApi) -> object:
     """Configure a plugin: construct a class, call the `setup` of a module if it has one."""
     if not isinstance(target, type | ModuleType):
-        raise PluginError(f"The plugin {name} is a {type(target).__name__}; it must be a class or a module.")
+        raise PluginError(f"The plugin {name} is of type {type(target).__name__}; it must be a class or a module.")
     parsed: Any = config
     parse = getattr(target, "parse_config", None)
     if parse is not None:
@@ -133,7 +133,7 @@ def _make(name: str, target: object, config: Mapping[str, Any], api: PluginApi) 
         raise PluginError(f"The plugin {name} cannot be set up: {_cause(error)}.") from error
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     """An exception in one line; of the plugin API's own and ValueError only the text, which is meant for people."""
     text = " ".join(str(error).split()).rstrip(".")
     return text if text and isinstance(error, PluginError | ValueError) else f"{type(error).__name__}: {text}"

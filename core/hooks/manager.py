@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
@@ -97,14 +97,14 @@ class PluginManager:
         return bool(self._implementations[hook])
 
     def judge(self, hook: Callable[P, _Answer | None], *args: P.args, **kwargs: P.kwargs) -> _Answer | Allow:
-        """The first verdict on something, `ALLOW` if there is none. Arguments by name.
+        """The first verdict on something, `ALLOW` if there is none.
 
         Raises PluginUnavailable (503) if a plugin fails in a hook that fails closed.
         """
         implementations = self._implementations[hook]
         if not implementations:
             return ALLOW
-        answer: _Answer | None = self._first(implementations, kwargs)
+        answer: _Answer | None = self._first(implementations, self._named(hook, args, kwargs))
         return ALLOW if answer is None else answer
 
     def require(self, hook: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -112,19 +112,20 @@ class PluginManager:
         implementations = self._implementations[hook]
         if not implementations:
             return
-        answer: object = self._first(implementations, kwargs)
+        answer: object = self._first(implementations, self._named(hook, args, kwargs))
         if isinstance(answer, Reject):
             raise Forbidden(answer.reason, errcode=answer.errcode, **answer.fields)
 
     def ask(self, hook: Callable[P, _Answer | None], *args: P.args, **kwargs: P.kwargs) -> _Answer | None:
-        """The first answer to a question, None if there is none. Arguments by name. Raises as `judge`."""
+        """The first answer to a question, None if there is none. Raises as `judge`."""
         implementations = self._implementations[hook]
-        return self._first(implementations, kwargs) if implementations else None
+        return self._first(implementations, self._named(hook, args, kwargs)) if implementations else None
 
     def tell(self, hook: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Tell every plugin; failures are counted. Arguments by name. Raises nothing, PluginError in a contribution."""
+        """Tell every plugin; failures are counted. Raises nothing, PluginError in a contribution."""
+        arguments = self._named(hook, args, kwargs)
         for implementation in self._implementations[hook]:
-            answer = self._guard.call(implementation, kwargs)
+            answer = self._guard.call(implementation, arguments)
             if isinstance(answer, Failed) and implementation.policy.failure is Failure.STOP:
                 raise _stopped_by(implementation, answer)
 
@@ -132,7 +133,11 @@ class PluginManager:
         self, hook: Callable[P, Sequence[_Item] | None], *args: P.args, **kwargs: P.kwargs
     ) -> list[Contribution[_Item]]:
         """Everything plugins declare in one hook, in their order. Raises PluginError if one fails or names clash."""
-        found = [Contribution(plugin, item) for plugin, answer in self._declared(hook, kwargs) for item in answer]
+        found = [
+            Contribution(plugin, item)
+            for plugin, answer in self._declared(hook, self._named(hook, args, kwargs))
+            for item in answer
+        ]
         _refuse_clashes(found)
         return found
 
@@ -140,7 +145,7 @@ class PluginManager:
         self, hook: Callable[P, _Item | None], *args: P.args, **kwargs: P.kwargs
     ) -> Contribution[_Item] | None:
         """What one plugin at most may declare. Raises PluginError if two do, or one fails."""
-        answers: list[tuple[str, Any]] = self._declared(hook, kwargs)
+        answers: list[tuple[str, Any]] = self._declared(hook, self._named(hook, args, kwargs))
         if len(answers) > 1:
             raise PluginError(f"The plugins {answers[0][0]} and {answers[1][0]} both answer {_name(hook)}; one may.")
         return Contribution(*answers[0]) if answers else None
@@ -182,6 +187,10 @@ class PluginManager:
     def meters(self) -> list[Meter]:
         """How long every plugin took and how often it failed, since the process started."""
         return [meter for plugin in self._plugins.values() for meter in plugin.meters()]
+
+    def _named(self, hook: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments of a call by name, as plugins pick them."""
+        return {**dict(zip(inspect.signature(hook).parameters, args, strict=False)), **kwargs} if args else kwargs
 
     def _first(self, implementations: tuple[Implementation, ...], arguments: Any) -> Any:
         for implementation in implementations:

@@ -1,6 +1,7 @@
 """What happens when a plugin fails."""
 
 import logging
+import sys
 import time
 
 import gevent
@@ -70,6 +71,22 @@ def test_a_plugin_that_raises_in_a_closed_hook_makes_the_answer_503(plugins):
     with pytest.raises(PluginUnavailable) as caught:
         plugins.judge(permissions.check_login, **LOGIN)
     assert (caught.value.status, "oops" in caught.value.sentence) == (503, False)
+
+
+def test_a_plugin_cannot_end_the_server(plugins):
+    plugins.register("broken", Fails(lambda: sys.exit(1)))
+    assert plugins.judge(events.check_event_for_spam, **SPAM) == ALLOW
+    assert meter(plugins, "check_event_for_spam").failures == {"error": 1}
+
+
+def test_arguments_given_by_place_reach_the_plugin_by_name(plugins):
+    class Echo:
+        @hookimpl
+        def check_event_for_spam(self, room, event):
+            return Reject(reason=f"{event} in {room}")
+
+    plugins.register("echo", Echo())
+    assert plugins.judge(events.check_event_for_spam, "event", "sender", room="room") == Reject(reason="event in room")
 
 
 def test_a_rejection_is_raised_with_the_plugins_code_and_words(plugins):

@@ -88,7 +88,7 @@ def test_an_entry_adds_to_the_servers_own_configuration_of_a_plugin(load):
     [
         ("no_such_shop.plugin", "cannot be imported from no_such_shop.plugin: ModuleNotFoundError: No module named"),
         ("shop.plugins.Missing", "cannot be imported from shop.plugins.Missing: AttributeError: module 'shop.plugins'"),
-        ("shop.plugins.number", "is a int; it must be a class or a module"),
+        ("shop.plugins.number", "is of type int; it must be a class or a module"),
         ("shop.plugins.Polite", "does not accept its configuration: greeting is missing; it is any text."),
         ("shop.plugins.Rude", "cannot be set up: TypeError: "),
         ("shop.plugins", "implements no hook"),
