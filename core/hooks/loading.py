@@ -40,7 +40,12 @@ class ModuleEntry:
 
 
 def parse_entry(raw: object) -> ModuleEntry:
-    """Read one entry of `modules:`. Raises PluginError naming the key, the value and what is allowed."""
+    """Read one entry of `modules:`, as YAML has it or as an object of core.config.
+
+    Raises PluginError naming the key, the value and what is allowed.
+    """
+    if not isinstance(raw, Mapping | str | None):
+        raw = {key: getattr(raw, key) for key in _KEYS if hasattr(raw, key)}
     if not isinstance(raw, Mapping) or not isinstance(raw.get("module"), str):
         raise PluginError(f"Each entry of modules needs a key module with the name of a plugin; found {raw!r}.")
     module, config = raw["module"], raw.get("config")

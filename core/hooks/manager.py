@@ -25,7 +25,7 @@ from core.hooks.guard import Failed, Guard, GuardedPlugin, GuardSettings, Implem
 from core.hooks.markers import PROJECT, Failure, Kind, P, Policy, policy_of
 from core.hooks.meters import Meter, PluginCollector
 from core.hooks.specs import FAMILIES
-from core.hooks.verdicts import ALLOW, Allow, Reject
+from core.hooks.verdicts import ALLOW, Reject, Verdict
 
 LOG = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class PluginManager:
         """Whether any plugin implements the hook: worth asking before arguments are costly to make."""
         return bool(self._implementations[hook])
 
-    def judge(self, hook: Callable[P, _Answer | None], *args: P.args, **kwargs: P.kwargs) -> _Answer | Allow:
+    def judge(self, hook: Callable[P, Verdict | None], *args: P.args, **kwargs: P.kwargs) -> Verdict:
         """The first verdict on something, `ALLOW` if there is none.
 
         Raises PluginUnavailable (503) if a plugin fails in a hook that fails closed.
@@ -104,10 +104,10 @@ class PluginManager:
         implementations = self._implementations[hook]
         if not implementations:
             return ALLOW
-        answer: _Answer | None = self._first(implementations, self._named(hook, args, kwargs))
+        answer: Verdict | None = self._first(implementations, self._named(hook, args, kwargs))
         return ALLOW if answer is None else answer
 
-    def require(self, hook: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+    def require(self, hook: Callable[P, Verdict | None], *args: P.args, **kwargs: P.kwargs) -> None:
         """As `judge`, for those who only go on if the answer is yes. Raises Forbidden with the plugin's code."""
         implementations = self._implementations[hook]
         if not implementations:
@@ -116,10 +116,12 @@ class PluginManager:
         if isinstance(answer, Reject):
             raise Forbidden(answer.reason, errcode=answer.errcode, **answer.fields)
 
-    def ask(self, hook: Callable[P, _Answer | None], *args: P.args, **kwargs: P.kwargs) -> _Answer | None:
+    def ask(self, hook: Callable[P, _Answer], *args: P.args, **kwargs: P.kwargs) -> _Answer:
         """The first answer to a question, None if there is none. Raises as `judge`."""
         implementations = self._implementations[hook]
-        return self._first(implementations, self._named(hook, args, kwargs)) if implementations else None
+        arguments = self._named(hook, args, kwargs) if implementations else kwargs
+        answer: _Answer = self._first(implementations, arguments)
+        return answer
 
     def tell(self, hook: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell every plugin; failures are counted. Raises nothing, PluginError in a contribution."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from core.ids import UserId
 
+_OWN_FIELDS: Final = frozenset({"errcode", "error", "self", "sentence"})
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -21,6 +23,12 @@ class Reject:
     errcode: str = "M_FORBIDDEN"
     reason: str = "This server does not allow that."
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.errcode, str) or not isinstance(self.reason, str):
+            raise ValueError(f"Reject takes an errcode and a reason, both text; not {self.errcode!r}, {self.reason!r}")
+        if taken := _OWN_FIELDS & set(self.fields):
+            raise ValueError(f"the fields of Reject may not include {min(taken)}")
 
 
 @dataclass(frozen=True, slots=True)

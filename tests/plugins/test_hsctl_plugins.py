@@ -24,10 +24,10 @@ class Greeter:
 def run():
     """Runs `hsctl plugins list` with the plugins that `load` gives; returns the exit code."""
 
-    def run(load):
+    def run(load, *arguments):
         parser = argparse.ArgumentParser("hsctl")
         add_commands(parser.add_subparsers(), load)
-        arguments = parser.parse_args(["plugins", "list"])
+        arguments = parser.parse_args(["plugins", "list", *arguments])
         return arguments.run(arguments)
 
     return run
@@ -50,3 +50,17 @@ def test_a_plugin_that_cannot_be_loaded_is_named_without_a_traceback(run, capsys
 
     assert run(load) == 2
     assert capsys.readouterr().err.startswith("The plugin shop cannot be imported")
+
+
+def test_the_plugins_of_the_configuration_are_listed(run, capsys, tmp_path):
+    file = tmp_path / "homeserver.yaml"
+    file.write_text("server_name: example.org\nbcrypt_rounds: 4\n")
+    assert run(None, str(file)) == 0
+    assert capsys.readouterr().out.startswith("bcrypt_passwords  hash_password, server_stopping, verify_password")
+
+
+def test_a_plugin_of_the_configuration_that_does_not_exist_is_named(run, capsys, tmp_path):
+    file = tmp_path / "homeserver.yaml"
+    file.write_text("server_name: example.org\nmodules:\n  - module: no_such.Plugin\n")
+    assert run(None, str(file)) == 2
+    assert capsys.readouterr().err.startswith("The plugin no_such.Plugin cannot be imported from no_such.Plugin: ")

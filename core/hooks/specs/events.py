@@ -20,7 +20,7 @@ def check_event_for_spam(event: Event, sender: UserId, room: RoomView) -> Verdic
     return None
 
 
-@spec(Kind.JUDGE, Allow, Reject, Replace, failure=Failure.CLOSED)
+@spec(Kind.ASK, Allow, Reject, Replace, failure=Failure.CLOSED)
 def amend_event(event: Event, sender: UserId, room: RoomView) -> EventVerdict | None:
     """Judge, and if need be amend, an event a local user is about to send; after `check_event_for_spam`.
 

@@ -79,6 +79,13 @@ def test_a_plugin_cannot_end_the_server(plugins):
     assert meter(plugins, "check_event_for_spam").failures == {"error": 1}
 
 
+@pytest.mark.parametrize("wrong", [{"errcode": None}, {"reason": b"no"}, {"fields": {"errcode": "M_X"}}])
+def test_a_rejection_that_cannot_be_shown_is_the_plugins_failure(plugins, wrong):
+    plugins.register("odd", Fails(lambda: Reject(**wrong)))
+    plugins.require(events.check_event_for_spam, **SPAM)
+    assert meter(plugins, "check_event_for_spam").failures == {"error": 1}
+
+
 def test_arguments_given_by_place_reach_the_plugin_by_name(plugins):
     class Echo:
         @hookimpl

@@ -2,7 +2,7 @@
 
 import sys
 from importlib.metadata import EntryPoint
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -123,6 +123,11 @@ def test_a_plugin_listed_twice_is_refused(load, shop):
 def test_an_entry_of_the_configuration_is_checked(raw, sentence):
     with pytest.raises(PluginError, match=sentence):
         parse_entry(raw)
+
+
+def test_an_entry_may_be_an_object():
+    entry = parse_entry(SimpleNamespace(module="shop", config={"a": 1}))
+    assert (entry.module, entry.config) == ("shop", {"a": 1})
 
 
 def test_an_entry_may_say_how_patient_the_server_is(load, shop):
