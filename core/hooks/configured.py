@@ -1,0 +1,27 @@
+"""Loads the plugins that a configuration asks for; the server and `hsctl` do it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from core.config.model import Config
+from core.hooks.api import PluginApi
+from core.hooks.loading import load_plugins
+from core.hooks.manager import PluginManager
+
+
+def load_configured(
+    config: Config, *, api_for: Callable[[str], PluginApi], registry: CollectorRegistry | None = None
+) -> PluginManager:
+    """As `load_plugins`, with what `homeserver.yaml` says about plugins; the first-party ones get its older keys."""
+    return load_plugins(
+        config.plugins.modules,
+        api_for=api_for,
+        disabled=config.plugins.disabled_plugins,
+        defaults={
+            "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
+        },
+        registry=registry,
+    )

@@ -1,0 +1,1 @@
+"""A sample of everything a plugin can do; see the README beside this package."""
