@@ -88,8 +88,8 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
     from pymysql.constants import CLIENT, FIELD_TYPE
 
     conversions = dict(converters.conversions)
-    conversions[FIELD_TYPE.VAR_STRING] = bytes.decode
-    return pymysql.connect(
+    conversions[FIELD_TYPE.VAR_STRING] = _as_text
+    connection = pymysql.connect(
         database=settings.database,
         user=settings.user,
         password=settings.password,
@@ -103,11 +103,16 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
         ssl_disabled=settings.ssl_ca is None,
         ssl_ca=settings.ssl_ca,
         connect_timeout=10,
-        init_command=(
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
-            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20"
-        ),
+        init_command="SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
     )
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    return connection
+
+
+def _as_text(value: bytes | str) -> str:
+    """VARBINARY holds our strings and comes as bytes; VARCHAR (of the system's tables) has been decoded already."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def retry_while_locked(call: Callable[[], Any]) -> Any:
