@@ -7,10 +7,12 @@ long as its `reading()` block lasts and never while it waits for the writer.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,9 +20,15 @@ import gevent
 from gevent.local import local
 from gevent.lock import BoundedSemaphore
 
+from core.errors import Unavailable
+
 BUSY_TIMEOUT_S = 0.05
 """How long SQLite may sleep in C for a lock, which holds the hub; beyond it we retry with a greenlet's sleep."""
 BUSY_RETRIES = 200
+POOL_WAIT_SECONDS = 10.0
+"""How long a reader waits for a connection from the pool."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,8 @@ class Cursor(Protocol):
     rowcount: int
     lastrowid: Any
 
-    def execute(self, sql: str, params: Sequence[Any] = ...) -> Any: ...
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> Any: ...
+    def execute(self, sql: str, params: Sequence[Any] = ..., /) -> Any: ...
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Any: ...
     def fetchall(self) -> list[tuple[Any, ...]]: ...
     def fetchone(self) -> tuple[Any, ...] | None: ...
 
@@ -76,8 +84,9 @@ def connect_sqlite(settings: SqliteSettings) -> sqlite3.Connection:
         f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
         "mmap_size = 268435456",
         "temp_store = MEMORY",
+        "journal_size_limit = 67108864",
     ):
-        retry_while_locked(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
+        retry_while_locked(partial(connection.execute, f"PRAGMA {pragma}"))
     return connection
 
 
@@ -110,13 +119,18 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
     return connection
 
 
+def is_in_transaction(connection: Connection) -> bool:
+    """Whether a ROLLBACK has something to end: SQLite ends a transaction itself when the disk is full."""
+    return connection.in_transaction if isinstance(connection, sqlite3.Connection) else True
+
+
 def _as_text(value: bytes | str) -> str:
     """VARBINARY holds our strings and comes as bytes; VARCHAR (of the system's tables) has been decoded already."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def retry_while_locked(call: Callable[[], Any]) -> Any:
-    """`call()`, repeated with a greenlet's sleep while another process holds SQLite's lock. Raises what `call` raises."""
+    """`call()`, repeated with a greenlet's sleep while another process holds SQLite's lock. Raises what it raises."""
     for attempt in range(BUSY_RETRIES):
         try:
             return call()
@@ -149,6 +163,9 @@ class SqliteReaders:
     def give_back(self, connection: Connection, broken: bool = False) -> None:
         """Nothing to do: everybody shares it."""
 
+    def forget_idle(self) -> None:
+        """Nothing to do: a file is never lost on the way."""
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -164,6 +181,7 @@ class MysqlReaders:
         self._idle: list[Connection] = []
         self._free = BoundedSemaphore(settings.pool_size)
         self._mine = local()
+        self._is_closed = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -185,7 +203,8 @@ class MysqlReaders:
         mine = getattr(self._mine, "connection", None)
         if mine is not None:
             return mine  # type: ignore[no-any-return]  # a greenlet-local has no types
-        self._free.acquire()
+        if not self._free.acquire(timeout=POOL_WAIT_SECONDS):
+            raise Unavailable(f"All {self._settings.pool_size} database connections are in use; try again.")
         try:
             return self._idle.pop() if self._idle else connect_mysql(self._settings)
         except BaseException:
@@ -200,12 +219,27 @@ class MysqlReaders:
             else:
                 return
         if broken:
+            _close_quietly(connection)
+        elif self._is_closed:
             connection.close()
         else:
             self._idle.append(connection)
         self._free.release()
 
-    def close(self) -> None:
-        """Close the idle connections."""
+    def forget_idle(self) -> None:
+        """Close the idle connections: one was found dead, and the others likely died with it."""
         while self._idle:
-            self._idle.pop().close()
+            _close_quietly(self._idle.pop())
+
+    def close(self) -> None:
+        """Close the idle connections, and those in use when they are given back."""
+        self._is_closed = True
+        self.forget_idle()
+
+
+def _close_quietly(connection: Connection) -> None:
+    """Close a connection that may be gone already."""
+    try:
+        connection.close()
+    except Exception:
+        logger.debug("A lost connection would not even close.", exc_info=True)

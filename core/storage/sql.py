@@ -1,12 +1,13 @@
 """SQL text, built once from the models, in the dialect of the engine at hand.
 
-Everywhere else statements are written with `?` and in the part of SQL that SQLite, MariaDB and MySQL share; what they do
-not share (upserts, column types, table options) is here.
+Everywhere else statements are written with `?` and in the part of SQL that SQLite, MariaDB and MySQL share; what they
+do not share (upserts, column types, table options) is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from peewee import Database as PeeweeDatabase
 from peewee import MySQLDatabase, SqliteDatabase
@@ -27,7 +28,7 @@ class _SqliteDialect(SqliteDatabase):  # type: ignore[misc]  # peewee ships no t
 
 
 class _MysqlDialect(MySQLDatabase):  # type: ignore[misc]  # as above
-    field_types = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}
+    field_types: ClassVar = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}
 
 
 class Dialect:
@@ -37,6 +38,8 @@ class Dialect:
         self.name = name
         self.is_mysql = name == "mysql"
         self.peewee: PeeweeDatabase = _MysqlDialect(None) if self.is_mysql else _SqliteDialect(None)
+        self.for_update = " FOR UPDATE" if self.is_mysql else ""
+        """Ends a SELECT that locks its rows until the commit; SQLite's one writer has locked all of them already."""
         self._texts: dict[str, str] = {}
 
     def text(self, sql: str) -> str:
@@ -66,7 +69,7 @@ class Dialect:
         return f"{self.insert(table)} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {tail}"
 
     def insert_new(self, table: type[Table]) -> str:
-        """INSERT of all columns that leaves a row with the same key as it is (never INSERT IGNORE, which hides errors)."""
+        """INSERT of all columns that leaves a row with the same key alone (never INSERT IGNORE, which hides errors)."""
         return self.upsert(table, keep=column_names(table))
 
     def schema(self, table: type[Table]) -> list[str]:

@@ -1,7 +1,7 @@
 """The base of every table, and the column types whose meaning must not depend on the engine.
 
-Models describe the schema; they are never instantiated on a hot path. Matrix strings (ids, types, state keys, user input)
-compare byte for byte: VARBINARY on MariaDB and MySQL, whose text collations fold case or ignore trailing spaces, and
+Models describe the schema; they are never instantiated on a hot path. Matrix strings (ids, types, state keys, user
+input) compare byte for byte: VARBINARY on MariaDB and MySQL, whose text collations fold case or ignore trailing spaces, and
 TEXT with the BINARY collation on SQLite. Bytes (event JSON, hashes) are BLOBs on both.
 """
 
