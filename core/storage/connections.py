@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gevent
 from gevent.local import local
@@ -98,7 +98,7 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
 
     conversions = dict(converters.conversions)
     conversions[FIELD_TYPE.VAR_STRING] = _as_text
-    connection = pymysql.connect(
+    connection: Connection = pymysql.connect(
         database=settings.database,
         user=settings.user,
         password=settings.password,
@@ -114,8 +114,7 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
         connect_timeout=10,
         init_command="SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
     )
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     return connection
 
 
@@ -158,7 +157,7 @@ class SqliteReaders:
         if self._connection is None:
             self._connection = connect_sqlite(self._settings)
             self._connection.execute("PRAGMA query_only = ON")
-        return self._connection
+        return cast(Connection, self._connection)
 
     def give_back(self, connection: Connection, broken: bool = False) -> None:
         """Nothing to do: everybody shares it."""

@@ -57,15 +57,19 @@ class Database:
         try:
             return self._fetch(text, params)
         except Exception as error:
-            if classify(error) is not Failure.LOST:
+            failure = classify(error)
+            if failure is Failure.JOB:
                 raise
+            if failure is not Failure.LOST:
+                raise unavailable(failure) from error
         self._readers.forget_idle()
         try:
             return self._fetch(text, params)
         except Exception as error:
-            if classify(error) is not Failure.LOST:
+            failure = classify(error)
+            if failure is Failure.JOB:
                 raise
-            raise unavailable(Failure.LOST) from error
+            raise unavailable(failure) from error
 
     def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
@@ -93,7 +97,8 @@ class Database:
 
     def select(self, query: Query) -> list[Row]:
         """Rows of a peewee query, for rare paths; it is compiled for this engine and never bound to a connection."""
-        sql, params = self.dialect.peewee.get_sql_context().sql(query).query()
+        context: Any = self.dialect.peewee.get_sql_context()
+        sql, params = context.sql(query).query()
         return self.rows(sql.replace("%s", "?") if self.dialect.is_mysql else sql, params)
 
     def open_writing(self) -> Connection:

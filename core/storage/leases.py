@@ -1,8 +1,8 @@
 """Leases: work that must have one owner at a time, however many workers there are.
 
-A lease expires unless it is renewed, so that a worker which died gives up its work. Its *fence* grows with each taking;
-cursor writes compare it (core.storage.cursors), so an owner that was paused past its lease cannot overwrite its successor.
-"""
+A lease expires unless it is renewed, so that a worker which died gives up its work. Its *fence* grows with each
+taking; cursor writes compare it (core.storage.cursors), so an owner that was paused past its lease cannot overwrite
+its successor."""
 
 from __future__ import annotations
 

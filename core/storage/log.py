@@ -8,15 +8,13 @@ past it. Event and delta lines live as long as what they point at; of other kind
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from gevent.event import Event
-
 from core.ids import Position
 from core.storage.database import Database
+from core.storage.progress import Progress
 from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, MatrixStringField, SmallIntegerField, Table
 
@@ -66,8 +64,8 @@ NEWEST_PER_KEY = frozenset(
         Kind.PLUGIN,
     }
 )
-"""Kinds of which the log keeps one line per (kind, subject, reference): the newest. The others live as long as what they
-point at, and whoever deletes that deletes them (core.storage.compaction)."""
+"""Kinds of which the log keeps one line per (kind, subject, reference): the newest. The others live as long as what
+they point at, and whoever deletes that deletes them (core.storage.compaction)."""
 
 
 @dataclass(slots=True)
@@ -79,7 +77,7 @@ class Line:
     reference: int
     replaces: bool = False
     """Whether it takes the place of earlier lines with the same kind, subject and reference."""
-    position: Position = field(default=Position(0))  # noqa: RUF009  # a NewType, which costs nothing
+    position: Position = field(default=Position(0))
 
 
 class LogLine(Table):
@@ -152,9 +150,13 @@ class LogTail:
     """
 
     def __init__(self, position: Position) -> None:
-        self.position = position
+        self._progress = Progress(position)
         self._followers: list[Callable[[list[Line]], None]] = []
-        self._moved = Event()
+
+    @property
+    def position(self) -> Position:
+        """Up to where everything has been announced."""
+        return self._progress.position
 
     def follow(self, follower: Callable[[list[Line]], None]) -> None:
         """Call `follower(lines)` for each batch from now on; it must be quick and must not wait."""
@@ -166,23 +168,13 @@ class LogTail:
 
     def feed(self, lines: list[Line], position: Position) -> None:
         """Announce committed lines, of which `position` is the last. A follower that raises is logged, and kept."""
-        if position > self.position:
-            self.position = position
-        if not lines:
-            return
-        for follower in self._followers:
+        for follower in self._followers if lines else ():
             try:
                 follower(lines)
             except Exception:
                 logger.exception("A follower of the log failed; what it keeps in memory may be stale.")
-        moved, self._moved = self._moved, Event()
-        moved.set()
+        self._progress.reach(position)
 
     def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until lines up to `position` have been announced here; whether they were, in that time."""
-        give_up = time.monotonic() + timeout_s
-        while self.position < position:
-            left = give_up - time.monotonic()
-            if left <= 0 or not self._moved.wait(left):
-                return self.position >= position
-        return True
+        return self._progress.wait_for(position, timeout_s)

@@ -7,10 +7,10 @@ do not share (upserts, column types, table options) is here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any
 
 from peewee import Database as PeeweeDatabase
-from peewee import MySQLDatabase, SqliteDatabase
+from peewee import MySQLDatabase, SchemaManager, SqliteDatabase
 
 from core.storage.tables import Table
 
@@ -23,12 +23,12 @@ _SQLITE_TYPES = {
 }
 
 
-class _SqliteDialect(SqliteDatabase):  # type: ignore[misc]  # peewee ships no type information
+class _SqliteDialect(SqliteDatabase):
     field_types = _SQLITE_TYPES
 
 
-class _MysqlDialect(MySQLDatabase):  # type: ignore[misc]  # as above
-    field_types: ClassVar = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}
+class _MysqlDialect(MySQLDatabase):
+    field_types = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}  # noqa: RUF012  # peewee declares it so
 
 
 class Dialect:
@@ -74,9 +74,10 @@ class Dialect:
 
     def schema(self, table: type[Table]) -> list[str]:
         """The statements that create `table` and its indexes where they are missing."""
+        schema: Any = SchemaManager(table, self.peewee)
         with self.peewee.bind_ctx([table], bind_refs=False, bind_backrefs=False):
-            creation = table._schema._create_table(safe=True).query()[0]
-            indexes = [ctx.query()[0] for ctx in table._schema._create_indexes(safe=True)]
+            creation = schema._create_table(safe=True).query()[0]
+            indexes = [ctx.query()[0] for ctx in schema._create_indexes(safe=True)]
         if self.is_mysql:
             creation += " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC"
         return [creation, *indexes]
@@ -94,7 +95,8 @@ def column_names(table: type[Table]) -> list[str]:
 
 def key_columns(table: type[Table]) -> list[str]:
     """The columns of the primary key."""
-    return [field.column_name for field in table._meta.get_primary_keys()]
+    meta: Any = table._meta
+    return [field.column_name for field in meta.get_primary_keys()]
 
 
 def marks(count: int) -> str:

@@ -1,8 +1,7 @@
 """What a job writes through, and the numbers it takes.
 
-Rows queued with `add` go out together, one multi-row statement per distinct text; `run` and `rows` see them, because they
-send what is queued first.
-"""
+Rows queued with `add` go out together, one multi-row statement per distinct text; `run` and `rows` see them, because
+they send what is queued first."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The one writer of this process: it applies waiting jobs in groups and commits once a group.
 
 A job's *apply* runs inside the writer's transaction: it may read and write the database and the overlay, and nothing
-else; no hook, no network, no wait. What has to be read or resolved first is the caller's *prepare*, outside. It may be
-called more than once: a group is applied again where one of its jobs fails late, after a deadlock, or on a new connection.
+else; no hook, no network, no wait. What has to be read or resolved first is the caller's *prepare*, outside. It may
+be called more than once: a group is applied again where one of its jobs fails late, after a deadlock, or on a new
+connection.
 
 A job that raises is dropped. If it had already changed anything (it is *dirty*) the group is rolled back and the others
 are applied again; jobs should therefore check first and write last. Memory changes only after the commit, through
@@ -127,7 +128,7 @@ class Writer:
 
     def start(self) -> None:
         """Open the connection and begin to apply jobs. Raises the driver's error where there is no database."""
-        self._open()
+        self._connection = self._database.open_writing()
         self._greenlet = gevent.spawn(self._run)
 
     def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
@@ -163,8 +164,11 @@ class Writer:
             self._greenlet = None
         while self._waiting:
             self._waiting.popleft().fail(Unavailable("The server is stopping; try again."))
-        if self._connection is not None and self._marks.is_registered:
-            self._marks.withdraw(self._connection)
+        if self._connection is not None:
+            try:
+                self._marks.withdraw(self._connection)
+            except Exception:
+                logger.debug("The writer's mark stays behind; it is removed later.", exc_info=True)
         self._drop_connection()
 
     def _run(self) -> None:
@@ -338,23 +342,14 @@ class Writer:
             gevent.sleep(random.uniform(0.001, 0.004) * 2**tries)
         return True
 
-    def _open(self) -> Connection:
-        connection = self._database.open_writing()
-        try:
-            self._marks.register(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
-
     def _reconnect(self) -> Connection:
         """A new connection, tried for RECONNECT_SECONDS. Raises Unavailable."""
         give_up = time.monotonic() + RECONNECT_SECONDS
         self.figures.reconnects += 1
         while True:
             try:
-                return self._open()
+                self._connection = self._database.open_writing()
+                return self._connection
             except Exception as error:
                 if time.monotonic() > give_up:
                     raise unavailable(Failure.LOST) from error
