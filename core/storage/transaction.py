@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -194,6 +194,10 @@ def alone(database: Database) -> Iterator[Transaction]:
         yield transaction
         transaction.flush()
         connection.cursor().execute("COMMIT")
+    except BaseException:
+        with suppress(Exception):  # a lost connection has nothing to roll back
+            roll_back(connection)  # closing is not enough: a cursor that a traceback still holds keeps SQLite's lock
+        raise
     finally:
         connection.close()
 

@@ -7,7 +7,7 @@ import logging
 import pkgutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from peewee import CompositeKey
@@ -149,7 +149,8 @@ def _apply(connection: Connection, database: Database, migration: Migration, own
         )
         transaction.run("COMMIT")
     except BaseException:
-        roll_back(connection)
+        with suppress(Exception):
+            roll_back(connection)
         raise
     logger.info("Migration %04d %s of %s is applied.", migration.number, migration.name, owner)
     return True
