@@ -8,6 +8,7 @@ long as its `reading()` block lasts and never while it waits for the writer.
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,8 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
     from pymysql import converters
     from pymysql.constants import CLIENT, FIELD_TYPE
 
+    if settings.unix_socket is not None:
+        _probe(settings.unix_socket)
     conversions = dict(converters.conversions)
     conversions[FIELD_TYPE.VAR_STRING] = _as_text
     connection: Connection = pymysql.connect(
@@ -116,6 +119,19 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
     )
     connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     return connection
+
+
+def _probe(path: str) -> None:
+    """Fail where nobody listens at `path`: PyMySQL would too, but leave its socket open until it is collected."""
+    from pymysql.err import OperationalError
+
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise OperationalError(
+                2002, f"Cannot connect to the database server at {path}: {error.strerror}"
+            ) from error
 
 
 def is_in_transaction(connection: Connection) -> bool:
