@@ -1,5 +1,5 @@
 """The database: the handle, the one writer, the log, migrations, and one store module per concept.
 
-Stores read through `Database` from any greenlet; they write only inside a `Transaction` that the `Writer` hands to a job.
-Nothing here knows what an event means.
+Stores read through `Database` from any greenlet; they write only inside a `Transaction` that the `Writer` hands to a
+job. Nothing here knows what an event means.
 """

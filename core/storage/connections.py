@@ -7,20 +7,29 @@ long as its `reading()` block lasts and never while it waits for the writer.
 
 from __future__ import annotations
 
+import logging
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gevent
 from gevent.local import local
 from gevent.lock import BoundedSemaphore
 
+from core.errors import Unavailable
+
 BUSY_TIMEOUT_S = 0.05
 """How long SQLite may sleep in C for a lock, which holds the hub; beyond it we retry with a greenlet's sleep."""
 BUSY_RETRIES = 200
+POOL_WAIT_SECONDS = 10.0
+"""How long a reader waits for a connection from the pool."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,8 @@ class Cursor(Protocol):
     rowcount: int
     lastrowid: Any
 
-    def execute(self, sql: str, params: Sequence[Any] = ...) -> Any: ...
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> Any: ...
+    def execute(self, sql: str, params: Sequence[Any] = ..., /) -> Any: ...
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Any: ...
     def fetchall(self) -> list[tuple[Any, ...]]: ...
     def fetchone(self) -> tuple[Any, ...] | None: ...
 
@@ -76,8 +85,9 @@ def connect_sqlite(settings: SqliteSettings) -> sqlite3.Connection:
         f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
         "mmap_size = 268435456",
         "temp_store = MEMORY",
+        "journal_size_limit = 67108864",
     ):
-        retry_while_locked(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
+        retry_while_locked(partial(connection.execute, f"PRAGMA {pragma}"))
     return connection
 
 
@@ -87,9 +97,11 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
     from pymysql import converters
     from pymysql.constants import CLIENT, FIELD_TYPE
 
+    if settings.unix_socket is not None:
+        _probe(settings.unix_socket)
     conversions = dict(converters.conversions)
-    conversions[FIELD_TYPE.VAR_STRING] = bytes.decode
-    return pymysql.connect(
+    conversions[FIELD_TYPE.VAR_STRING] = _as_text
+    connection: Connection = pymysql.connect(
         database=settings.database,
         user=settings.user,
         password=settings.password,
@@ -103,15 +115,37 @@ def connect_mysql(settings: MysqlSettings) -> Connection:
         ssl_disabled=settings.ssl_ca is None,
         ssl_ca=settings.ssl_ca,
         connect_timeout=10,
-        init_command=(
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
-            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20"
-        ),
+        init_command="SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
     )
+    connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    return connection
+
+
+def _probe(path: str) -> None:
+    """Fail where nobody listens at `path`: PyMySQL would too, but leave its socket open until it is collected."""
+    from pymysql.err import OperationalError
+
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise OperationalError(
+                2002, f"Cannot connect to the database server at {path}: {error.strerror}"
+            ) from error
+
+
+def is_in_transaction(connection: Connection) -> bool:
+    """Whether a ROLLBACK has something to end: SQLite ends a transaction itself when the disk is full."""
+    return connection.in_transaction if isinstance(connection, sqlite3.Connection) else True
+
+
+def _as_text(value: bytes | str) -> str:
+    """VARBINARY holds our strings and comes as bytes; VARCHAR (of the system's tables) has been decoded already."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def retry_while_locked(call: Callable[[], Any]) -> Any:
-    """`call()`, repeated with a greenlet's sleep while another process holds SQLite's lock. Raises what `call` raises."""
+    """`call()`, repeated with a greenlet's sleep while another process holds SQLite's lock. Raises what it raises."""
     for attempt in range(BUSY_RETRIES):
         try:
             return call()
@@ -139,10 +173,13 @@ class SqliteReaders:
         if self._connection is None:
             self._connection = connect_sqlite(self._settings)
             self._connection.execute("PRAGMA query_only = ON")
-        return self._connection
+        return cast(Connection, self._connection)
 
     def give_back(self, connection: Connection, broken: bool = False) -> None:
         """Nothing to do: everybody shares it."""
+
+    def forget_idle(self) -> None:
+        """Nothing to do: a file is never lost on the way."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -159,6 +196,7 @@ class MysqlReaders:
         self._idle: list[Connection] = []
         self._free = BoundedSemaphore(settings.pool_size)
         self._mine = local()
+        self._is_closed = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -180,7 +218,8 @@ class MysqlReaders:
         mine = getattr(self._mine, "connection", None)
         if mine is not None:
             return mine  # type: ignore[no-any-return]  # a greenlet-local has no types
-        self._free.acquire()
+        if not self._free.acquire(timeout=POOL_WAIT_SECONDS):
+            raise Unavailable(f"All {self._settings.pool_size} database connections are in use; try again.")
         try:
             return self._idle.pop() if self._idle else connect_mysql(self._settings)
         except BaseException:
@@ -195,12 +234,27 @@ class MysqlReaders:
             else:
                 return
         if broken:
+            _close_quietly(connection)
+        elif self._is_closed:
             connection.close()
         else:
             self._idle.append(connection)
         self._free.release()
 
-    def close(self) -> None:
-        """Close the idle connections."""
+    def forget_idle(self) -> None:
+        """Close the idle connections: one was found dead, and the others likely died with it."""
         while self._idle:
-            self._idle.pop().close()
+            _close_quietly(self._idle.pop())
+
+    def close(self) -> None:
+        """Close the idle connections, and those in use when they are given back."""
+        self._is_closed = True
+        self.forget_idle()
+
+
+def _close_quietly(connection: Connection) -> None:
+    """Close a connection that may be gone already."""
+    try:
+        connection.close()
+    except Exception:
+        logger.debug("A lost connection would not even close.", exc_info=True)

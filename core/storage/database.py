@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from peewee import Query
 
@@ -20,7 +20,9 @@ from core.storage.connections import (
     SqliteSettings,
     connect_mysql,
     connect_sqlite,
+    retry_while_locked,
 )
+from core.storage.failures import Failure, classify, unavailable
 from core.storage.sql import Dialect, marks
 
 Row = tuple[Any, ...]
@@ -47,27 +49,27 @@ class Database:
             yield
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a SELECT. Raises the driver's error, after one retry where the connection had been lost."""
+        """All rows of a SELECT, asked once more where the connection had been lost.
+
+        Raises Unavailable where the database cannot be reached, and the driver's error where the statement is wrong.
+        """
         text = self.dialect.text(sql)
-        connection = self._readers.take()
         try:
-            found = _fetch(connection, text, params)
-        except BaseException as error:
-            lost = self.dialect.is_mysql and not _is_statement_error(error)
-            self._readers.give_back(connection, broken=lost)
-            if not lost or not isinstance(error, Exception):
+            return self._fetch(text, params)
+        except Exception as error:
+            failure = classify(error)
+            if failure is Failure.JOB:
                 raise
-        else:
-            self._readers.give_back(connection)
-            return found
-        connection = self._readers.take()
+            if failure is not Failure.LOST:
+                raise unavailable(failure) from error
+        self._readers.forget_idle()
         try:
-            found = _fetch(connection, text, params)
-        except BaseException as error:
-            self._readers.give_back(connection, broken=not _is_statement_error(error))
-            raise
-        self._readers.give_back(connection)
-        return found
+            return self._fetch(text, params)
+        except Exception as error:
+            failure = classify(error)
+            if failure is Failure.JOB:
+                raise
+            raise unavailable(failure) from error
 
     def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
@@ -95,28 +97,34 @@ class Database:
 
     def select(self, query: Query) -> list[Row]:
         """Rows of a peewee query, for rare paths; it is compiled for this engine and never bound to a connection."""
-        sql, params = self.dialect.peewee.get_sql_context().sql(query).query()
+        context: Any = self.dialect.peewee.get_sql_context()
+        sql, params = context.sql(query).query()
         return self.rows(sql.replace("%s", "?") if self.dialect.is_mysql else sql, params)
 
     def open_writing(self) -> Connection:
         """A connection of its own for the writer or a migration; the caller closes it."""
         if isinstance(self.settings, SqliteSettings):
-            return connect_sqlite(self.settings)
+            return cast(Connection, connect_sqlite(self.settings))
         return connect_mysql(self.settings)
 
     def close(self) -> None:
         """Close the reading connections."""
         self._readers.close()
 
-
-def _fetch(connection: Connection, text: str, params: Sequence[Any]) -> list[Row]:
-    cursor = connection.cursor()
-    cursor.execute(text, params)
-    return list(cursor.fetchall())
-
-
-def _is_statement_error(error: BaseException) -> bool:
-    """Whether the server answered that the statement is wrong, so that the connection is still good."""
-    from pymysql.err import DataError, IntegrityError, NotSupportedError, ProgrammingError
-
-    return isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError)
+    def _fetch(self, text: str, params: Sequence[Any]) -> list[Row]:
+        connection = self._readers.take()
+        is_good = False
+        try:
+            if self.dialect.is_mysql:
+                cursor = connection.cursor()
+                cursor.execute(text, params)
+                found = list(cursor.fetchall())
+            else:
+                found = retry_while_locked(lambda: connection.cursor().execute(text, params).fetchall())
+            is_good = True
+            return found
+        except Exception as error:
+            is_good = classify(error) is Failure.JOB
+            raise
+        finally:  # a greenlet killed while it waits for the answer leaves the connection in no state to be used again
+            self._readers.give_back(connection, broken=not is_good and self.dialect.is_mysql)

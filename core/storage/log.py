@@ -1,20 +1,24 @@
 """The log: one line for everything durable that a client or a server can wait for.
 
 Lines are numbered by the server's one sequence of positions, in commit order. Rows elsewhere carry no position; a line
-points at them. Whoever follows (sync, senders, pushers, plugins) is a consumer with a cursor and asks for the lines past
-it. Event and delta lines live as long as what they point at; of other kinds only the newest line per key is kept.
+points at them. Whoever follows (sync, senders, pushers, plugins) is a consumer with a cursor and asks for the lines
+past it. Event and delta lines live as long as what they point at; of other kinds only the newest line per key is kept.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from core.ids import Position
 from core.storage.database import Database
+from core.storage.progress import Progress
 from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, MatrixStringField, SmallIntegerField, Table
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(IntEnum):
@@ -35,11 +39,33 @@ class Kind(IntEnum):
     PROFILE = 17  # user nid, user nid; newest per user
     PUSH_RULES = 18  # user nid, user nid; newest per user
     NOTIFICATION_COUNTS = 19  # user nid, room nid; newest per room
-    ROOM_FORGOTTEN = 20  # user nid, room nid
+    ROOM_FORGOTTEN = 20  # user nid, room nid; newest per room
     ALIAS = 21  # room nid, room nid; newest per room
     USER_STATUS = 22  # user nid, user nid: created, deactivated, locked, suspended; newest per user
     DIRECTORY = 23  # room nid, room nid: published or not; newest per room
     PLUGIN = 100  # text nid naming the plugin's kind, reference of its own; newest per key
+
+
+NEWEST_PER_KEY = frozenset(
+    {
+        Kind.ACCOUNT_DATA,
+        Kind.ROOM_ACCOUNT_DATA,
+        Kind.RECEIPT,
+        Kind.PRIVATE_RECEIPT,
+        Kind.DEVICE_LIST,
+        Kind.ONE_TIME_KEYS,
+        Kind.PROFILE,
+        Kind.PUSH_RULES,
+        Kind.NOTIFICATION_COUNTS,
+        Kind.ROOM_FORGOTTEN,
+        Kind.ALIAS,
+        Kind.USER_STATUS,
+        Kind.DIRECTORY,
+        Kind.PLUGIN,
+    }
+)
+"""Kinds of which the log keeps one line per (kind, subject, reference): the newest. The others live as long as what
+they point at, and whoever deletes that deletes them (core.storage.compaction)."""
 
 
 @dataclass(slots=True)
@@ -51,7 +77,7 @@ class Line:
     reference: int
     replaces: bool = False
     """Whether it takes the place of earlier lines with the same kind, subject and reference."""
-    position: Position = Position(0)
+    position: Position = field(default=Position(0))
 
 
 class LogLine(Table):
@@ -124,16 +150,31 @@ class LogTail:
     """
 
     def __init__(self, position: Position) -> None:
-        self.position = position
+        self._progress = Progress(position)
         self._followers: list[Callable[[list[Line]], None]] = []
 
+    @property
+    def position(self) -> Position:
+        """Up to where everything has been announced."""
+        return self._progress.position
+
     def follow(self, follower: Callable[[list[Line]], None]) -> None:
-        """Call `follower(lines)` for each batch from now on; it must be quick, must not wait and must not raise."""
+        """Call `follower(lines)` for each batch from now on; it must be quick and must not wait."""
         self._followers.append(follower)
 
+    def unfollow(self, follower: Callable[[list[Line]], None]) -> None:
+        """Stop calling `follower`."""
+        self._followers.remove(follower)
+
     def feed(self, lines: list[Line], position: Position) -> None:
-        """Announce committed lines, of which `position` is the last."""
-        self.position = position
-        if lines:
-            for follower in self._followers:
+        """Announce committed lines, of which `position` is the last. A follower that raises is logged, and kept."""
+        for follower in self._followers if lines else ():
+            try:
                 follower(lines)
+            except Exception:
+                logger.exception("A follower of the log failed; what it keeps in memory may be stale.")
+        self._progress.reach(position)
+
+    def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Wait until lines up to `position` have been announced here; whether they were, in that time."""
+        return self._progress.wait_for(position, timeout_s)

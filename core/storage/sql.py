@@ -1,15 +1,16 @@
 """SQL text, built once from the models, in the dialect of the engine at hand.
 
-Everywhere else statements are written with `?` and in the part of SQL that SQLite, MariaDB and MySQL share; what they do
-not share (upserts, column types, table options) is here.
+Everywhere else statements are written with `?` and in the part of SQL that SQLite, MariaDB and MySQL share; what they
+do not share (upserts, column types, table options) is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from peewee import Database as PeeweeDatabase
-from peewee import MySQLDatabase, SqliteDatabase
+from peewee import MySQLDatabase, SchemaManager, SqliteDatabase
 
 from core.storage.tables import Table
 
@@ -22,12 +23,12 @@ _SQLITE_TYPES = {
 }
 
 
-class _SqliteDialect(SqliteDatabase):  # type: ignore[misc]  # peewee ships no type information
+class _SqliteDialect(SqliteDatabase):
     field_types = _SQLITE_TYPES
 
 
-class _MysqlDialect(MySQLDatabase):  # type: ignore[misc]  # as above
-    field_types = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}
+class _MysqlDialect(MySQLDatabase):
+    field_types = {"BIGAUTO": "BIGINT", "AUTO": "BIGINT"}  # noqa: RUF012  # peewee declares it so
 
 
 class Dialect:
@@ -37,6 +38,8 @@ class Dialect:
         self.name = name
         self.is_mysql = name == "mysql"
         self.peewee: PeeweeDatabase = _MysqlDialect(None) if self.is_mysql else _SqliteDialect(None)
+        self.for_update = " FOR UPDATE" if self.is_mysql else ""
+        """Ends a SELECT that locks its rows until the commit; SQLite's one writer has locked all of them already."""
         self._texts: dict[str, str] = {}
 
     def text(self, sql: str) -> str:
@@ -66,14 +69,15 @@ class Dialect:
         return f"{self.insert(table)} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {tail}"
 
     def insert_new(self, table: type[Table]) -> str:
-        """INSERT of all columns that leaves a row with the same key as it is (never INSERT IGNORE, which hides errors)."""
+        """INSERT of all columns that leaves a row with the same key alone (never INSERT IGNORE, which hides errors)."""
         return self.upsert(table, keep=column_names(table))
 
     def schema(self, table: type[Table]) -> list[str]:
         """The statements that create `table` and its indexes where they are missing."""
+        schema: Any = SchemaManager(table, self.peewee)
         with self.peewee.bind_ctx([table], bind_refs=False, bind_backrefs=False):
-            creation = table._schema._create_table(safe=True).query()[0]
-            indexes = [ctx.query()[0] for ctx in table._schema._create_indexes(safe=True)]
+            creation = schema._create_table(safe=True).query()[0]
+            indexes = [ctx.query()[0] for ctx in schema._create_indexes(safe=True)]
         if self.is_mysql:
             creation += " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC"
         return [creation, *indexes]
@@ -91,7 +95,8 @@ def column_names(table: type[Table]) -> list[str]:
 
 def key_columns(table: type[Table]) -> list[str]:
     """The columns of the primary key."""
-    return [field.column_name for field in table._meta.get_primary_keys()]
+    meta: Any = table._meta
+    return [field.column_name for field in meta.get_primary_keys()]
 
 
 def marks(count: int) -> str:

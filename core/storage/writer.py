@@ -1,7 +1,9 @@
 """The one writer of this process: it applies waiting jobs in groups and commits once a group.
 
 A job's *apply* runs inside the writer's transaction: it may read and write the database and the overlay, and nothing
-else; no hook, no network, no wait. What has to be read or resolved first is the caller's *prepare*, outside.
+else; no hook, no network, no wait. What has to be read or resolved first is the caller's *prepare*, outside. It may
+be called more than once: a group is applied again where one of its jobs fails late, after a deadlock, or on a new
+connection.
 
 A job that raises is dropped. If it had already changed anything (it is *dirty*) the group is rolled back and the others
 are applied again; jobs should therefore check first and write last. Memory changes only after the commit, through
@@ -10,256 +12,85 @@ are applied again; jobs should therefore check first and write last. Memory chan
 
 from __future__ import annotations
 
+import logging
+import random
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import gevent
 from gevent.event import AsyncResult, Event
 
+from core.errors import Unavailable
 from core.ids import Position
-from core.storage.connections import Connection, retry_while_locked
-from core.storage.database import Database, Row
-from core.storage.log import Kind, Line, LogTail
-from core.storage.sql import Dialect
+from core.storage.connections import Connection
+from core.storage.database import Database
+from core.storage.failures import Failure, classify, unavailable
+from core.storage.group_marks import GroupMarks
+from core.storage.log import LogTail
+from core.storage.transaction import Transaction, advance, begin, roll_back
+
+__all__ = ["Transaction", "Writer", "WriterFigures", "advance"]
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 GROUP_SECONDS = 0.02
 """A group takes no further jobs after this time."""
 GROUP_JOBS = 200
 """A group takes no more jobs than this."""
+WAITING_JOBS = 10_000
+"""Beyond this many waiting jobs, new ones are refused with `Unavailable`."""
+GROUP_TRIES = 6
+"""How often a group is applied before its jobs are told of deadlocks or lost connections."""
+RECONNECT_SECONDS = 10.0
+"""How long jobs wait for a database that cannot be reached."""
+HOLD_SECONDS = 0.005
+"""After writing this long on SQLite, whose calls never yield, the writer lets the hub see to its sockets."""
+CLOSE_SECONDS = 10.0
+"""How long `close` waits for what has been submitted."""
 
 
-class Transaction:
-    """What a job's apply writes through; shared by the jobs of one group."""
+@dataclass(slots=True)
+class WriterFigures:
+    """Counters since the start, for the metrics page. `seconds` is the time spent in groups, commits included."""
 
-    def __init__(self, dialect: Dialect, connection: Connection) -> None:
-        self.dialect = dialect
-        self.overlay: dict[Hashable, Any] = {}
-        """What earlier jobs of this group changed in memory, for later ones to read. Set through `remember`."""
-        self.lines: list[Line] = []
-        self.is_dirty = False
-        """Whether the present job has written anything yet."""
-        self._connection = connection
-        self._pending: dict[str, list[Sequence[Any]]] = {}
-        self._callbacks: list[Callable[[], None]] = []
-
-    def add(self, sql: str, row: Sequence[Any]) -> None:
-        """Queue a write; rows of the same statement go out together, at the next flush. The cheap way to write."""
-        self.is_dirty = True
-        pending = self._pending.get(sql)
-        if pending is None:
-            self._pending[sql] = [row]
-        else:
-            pending.append(row)
-
-    def add_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Queue many rows of one statement."""
-        if rows:
-            self.is_dirty = True
-            self._pending.setdefault(sql, []).extend(rows)
-
-    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Write at once, after what is queued; the number of rows it matched."""
-        self.is_dirty = True
-        self.flush()
-        cursor = self._connection.cursor()
-        cursor.execute(self.dialect.text(sql), params)
-        return cursor.rowcount
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Read inside the transaction, after what is queued has been written."""
-        self.flush()
-        cursor = self._connection.cursor()
-        cursor.execute(self.dialect.text(sql), params)
-        return list(cursor.fetchall())
-
-    def row(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
-        """The first row, or None."""
-        found = self.rows(sql, params)
-        return found[0] if found else None
-
-    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        """The first column of the first row, or None."""
-        found = self.rows(sql, params)
-        return found[0][0] if found else None
-
-    def remember(self, key: Hashable, value: Any) -> None:
-        """Show `value` to later jobs of the group under `key`; gone when the group ends or is applied again."""
-        self.is_dirty = True
-        self.overlay[key] = value
-
-    def log(self, kind: Kind, subject: int, reference: int, replaces: bool = False) -> Line:
-        """Add a line to the log; its position is known once the group has committed."""
-        self.is_dirty = True
-        line = Line(kind, subject, reference, replaces)
-        self.lines.append(line)
-        return line
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call `callback()` once the group is durable, before any follower hears of its lines; it must not raise."""
-        self._callbacks.append(callback)
-
-    def flush(self) -> None:
-        """Send the queued rows, statement by statement in the order in which each was first used."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, {}
-        cursor = self._connection.cursor()
-        for sql, rows in pending.items():
-            cursor.executemany(self.dialect.text(sql), rows)
-
-    def write_log(self) -> Position:
-        """Advance the sequence and write the lines: the last two statements of a group. Returns the last position."""
-        self.flush()
-        count = len(self.lines)
-        last = advance(self, "log", count)
-        for position, line in enumerate(self.lines, last - count + 1):
-            line.position = Position(position)
-        replaced = [(line.kind, line.subject, line.reference) for line in self.lines if line.replaces]
-        if replaced:
-            newest = {(n.kind, n.subject, n.reference): n for n in self.lines if n.replaces}
-            self.add_all(
-                "DELETE FROM log WHERE reference = ? AND kind = ? AND subject = ?",
-                [(reference, kind, subject) for kind, subject, reference in newest],
-            )
-            self.lines = [n for n in self.lines if not n.replaces or newest[n.kind, n.subject, n.reference] is n]
-        self.add_all(
-            "INSERT INTO log (position, kind, subject, reference) VALUES (?, ?, ?, ?)",
-            [(line.position, line.kind, line.subject, line.reference) for line in self.lines],
-        )
-        self.flush()
-        return Position(last)
-
-    def run_callbacks(self) -> None:
-        """Run what `after_commit` was given, in order."""
-        for callback in self._callbacks:
-            callback()
+    groups: int = 0
+    jobs: int = 0
+    failed_jobs: int = 0
+    refused_jobs: int = 0
+    replays: int = 0
+    conflicts: int = 0
+    reconnects: int = 0
+    looked_up: int = 0
+    failed_callbacks: int = 0
+    seconds: float = 0.0
 
 
 class _Job(Generic[T]):
-    __slots__ = ("apply", "order", "result")
+    __slots__ = ("apply", "is_abandoned", "order", "result")
 
     def __init__(self, apply: Callable[[Transaction], T], order: int) -> None:
         self.apply = apply
         self.order = order
         self.result: AsyncResult = AsyncResult()
+        self.is_abandoned = False
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the caller, unless it was told already."""
+        if not self.result.ready():
+            self.result.set_exception(error)
 
 
-class Writer:
-    """Applies jobs. `submit` may be called from any greenlet, which then waits holding no connection."""
+@dataclass(slots=True)
+class _Group:
+    """Jobs that were applied, with what they returned."""
 
-    def __init__(self, database: Database, tail: LogTail) -> None:
-        self._database = database
-        self._tail = tail
-        self._waiting: deque[_Job[Any]] = deque()
-        self._work = Event()
-        self._connection: Connection | None = None
-        self._greenlet: gevent.Greenlet | None = None
-        self._closing = False
-
-    def start(self) -> None:
-        """Open the connection and begin to apply jobs."""
-        self._connection = self._database.open_writing()
-        self._greenlet = gevent.spawn(self._run)
-
-    def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
-        """Apply in the next group and return what `apply` returned, once it is durable.
-
-        Jobs of a group are applied in `order` (a room's nid), first come first within one. Raises what `apply` raised.
-        """
-        if self._closing:
-            raise RuntimeError("the writer is closed")
-        job: _Job[T] = _Job(apply, order)
-        self._waiting.append(job)
-        self._work.set()
-        return job.result.get()  # type: ignore[no-any-return]  # gevent ships no type for it
-
-    def close(self) -> None:
-        """Apply what is waiting, then close the connection."""
-        self._closing = True
-        self._work.set()
-        if self._greenlet is not None:
-            self._greenlet.join()
-            self._greenlet = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _run(self) -> None:
-        while True:
-            self._work.wait()
-            self._work.clear()
-            while self._waiting:
-                self._group()
-            if self._closing:
-                return
-
-    def _group(self) -> None:
-        deadline = time.monotonic() + GROUP_SECONDS
-        jobs: list[_Job[Any]] = []
-        while self._waiting and len(jobs) < GROUP_JOBS:
-            jobs.append(self._waiting.popleft())
-        jobs.sort(key=lambda job: job.order)
-        while jobs:
-            try:
-                done, position, transaction, late = self._apply(jobs, deadline)
-            except _Spoiled as spoiled:
-                jobs.remove(spoiled.job)
-                spoiled.job.result.set_exception(spoiled.error)
-                continue
-            except BaseException as error:
-                for job in jobs:
-                    job.result.set_exception(error)
-                if not isinstance(error, Exception):
-                    raise
-                return
-            self._waiting.extendleft(reversed(late))
-            transaction.run_callbacks()
-            self._tail.feed(transaction.lines, position)
-            for job, value in done:
-                job.result.set(value)
-            return
-
-    def _apply(
-        self, jobs: list[_Job[Any]], deadline: float
-    ) -> tuple[list[tuple[_Job[Any], Any]], Position, Transaction, list[_Job[Any]]]:
-        """Apply and commit `jobs`. Jobs that fail cleanly are answered and taken out of `jobs` on the way."""
-        connection = self._connection
-        assert connection is not None, "the writer was not started"
-        self._begin(connection)
-        transaction = Transaction(self._database.dialect, connection)
-        done: list[tuple[_Job[Any], Any]] = []
-        late: list[_Job[Any]] = []
-        try:
-            for number, job in enumerate(list(jobs)):
-                if number and time.monotonic() > deadline:
-                    late = jobs[len(done) :]
-                    del jobs[len(done) :]
-                    break
-                transaction.is_dirty = False
-                try:
-                    done.append((job, job.apply(transaction)))
-                except Exception as error:
-                    if transaction.is_dirty:
-                        raise _Spoiled(job, error) from error
-                    jobs.remove(job)
-                    job.result.set_exception(error)
-            position = transaction.write_log() if transaction.lines else self._tail.position
-            transaction.flush()
-            _statement(connection, "COMMIT")
-        except BaseException:
-            _statement(connection, "ROLLBACK")
-            raise
-        return done, position, transaction, late
-
-    def _begin(self, connection: Connection) -> None:
-        if self._database.dialect.is_mysql:
-            _statement(connection, "START TRANSACTION")
-        else:
-            retry_while_locked(lambda: _statement(connection, "BEGIN IMMEDIATE"))
+    transaction: Transaction
+    done: list[tuple[_Job[Any], Any]]
+    position: Position
 
 
 class _Spoiled(Exception):
@@ -271,17 +102,279 @@ class _Spoiled(Exception):
         self.error = error
 
 
-def _statement(connection: Connection, sql: str) -> None:
-    connection.cursor().execute(sql)
+class _Unattributed(Exception):
+    """Queued rows were refused, and whose they are is not known: the jobs must be applied one by one."""
 
 
-def advance(transaction: Transaction, name: str, count: int) -> int:
-    """Reserve `count` numbers of the sequence `name`, which a migration made; returns the last of them.
+class Writer:
+    """Applies jobs. `submit` may be called from any greenlet, which then waits holding no connection."""
 
-    Its row stays locked until the commit, so what takes numbers from it commits in their order.
-    """
-    if transaction.dialect.is_mysql:
-        transaction.run("UPDATE sequences SET value = LAST_INSERT_ID(value + ?) WHERE name = ?", (count, name))
-        return int(transaction.value("SELECT LAST_INSERT_ID()"))
-    transaction.run("UPDATE sequences SET value = value + ? WHERE name = ?", (count, name))
-    return int(transaction.value("SELECT value FROM sequences WHERE name = ?", (name,)))
+    def __init__(self, database: Database, tail: LogTail) -> None:
+        self.figures = WriterFigures()
+        self._database = database
+        self._tail = tail
+        self._waiting: deque[_Job[Any]] = deque()
+        self._work = Event()
+        self._connection: Connection | None = None
+        self._marks = GroupMarks(database.dialect)
+        self._greenlet: gevent.Greenlet | None = None
+        self._closing = False
+        self._held_s = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for their group."""
+        return len(self._waiting)
+
+    def start(self) -> None:
+        """Open the connection and begin to apply jobs. Raises the driver's error where there is no database."""
+        self._connection = self._database.open_writing()
+        self._greenlet = gevent.spawn(self._run)
+
+    def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
+        """Apply in the next group and return what `apply` returned, once it is durable.
+
+        Jobs of a group are applied in `order` (a room's nid), first come first within one. Raises what `apply` raised,
+        or `Unavailable` where the database cannot take it now. A caller that is killed before its turn takes it back.
+        """
+        if gevent.getcurrent() is self._greenlet:
+            raise RuntimeError(
+                "a job or an after_commit callback must not submit another job: it would wait for itself"
+            )
+        if self._closing or self._greenlet is None:
+            raise Unavailable("The server is stopping; try again.")
+        if len(self._waiting) >= WAITING_JOBS:
+            self.figures.refused_jobs += 1
+            raise Unavailable(f"More than {WAITING_JOBS} writes are waiting for the database; try again.")
+        job: _Job[T] = _Job(apply, order)
+        self._waiting.append(job)
+        self._work.set()
+        try:
+            return job.result.get()  # type: ignore[no-any-return]  # gevent ships no type for it
+        finally:
+            job.is_abandoned = True
+
+    def close(self) -> None:
+        """Apply what is waiting, then close the connection; what is not done in CLOSE_SECONDS is refused."""
+        self._closing = True
+        self._work.set()
+        if self._greenlet is not None:
+            self._greenlet.join(CLOSE_SECONDS)
+            self._greenlet.kill()
+            self._greenlet = None
+        while self._waiting:
+            self._waiting.popleft().fail(Unavailable("The server is stopping; try again."))
+        if self._connection is not None:
+            try:
+                self._marks.withdraw(self._connection)
+            except Exception:
+                logger.debug("The writer's mark stays behind; it is removed later.", exc_info=True)
+        self._drop_connection()
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            self._work.clear()
+            while self._waiting:
+                self._take_group()
+            if self._closing:
+                return
+
+    def _take_group(self) -> None:
+        gevent.sleep(0)  # those who were just answered, and those just woken, may submit into this same group
+        jobs: list[_Job[Any]] = []
+        while self._waiting and len(jobs) < GROUP_JOBS:
+            job = self._waiting.popleft()
+            if not job.is_abandoned:
+                jobs.append(job)
+        jobs.sort(key=lambda job: job.order)
+        began = time.monotonic()
+        try:
+            self._write(jobs)
+        except BaseException as error:
+            for job in jobs:
+                job.fail(error if isinstance(error, Exception) else Unavailable("The server is stopping; try again."))
+            if not isinstance(error, Exception):
+                raise
+            logger.exception("The writer failed in a way it does not know; the jobs of the group were refused.")
+            self._drop_connection()
+        finally:
+            took = time.monotonic() - began
+            self.figures.seconds += took
+        self._held_s += took
+        if self._held_s > HOLD_SECONDS and not self._database.dialect.is_mysql:
+            self._held_s = 0.0
+            gevent.sleep(0.0001)  # a timer, because the hub looks at its sockets only between rounds of callbacks
+
+    def _write(self, jobs: list[_Job[Any]]) -> None:
+        """Apply and commit `jobs`, as often as it takes, and answer each."""
+        deadline = time.monotonic() + GROUP_SECONDS
+        tries = 0
+        while jobs:
+            try:
+                group = self._apply(jobs, deadline)
+                is_committed = self._commit(group, jobs)
+            except _Spoiled as spoiled:
+                self.figures.replays += 1
+                self._fail([spoiled.job], spoiled.error)
+                jobs.remove(spoiled.job)
+                continue
+            except _Unattributed as unattributed:
+                self.figures.replays += 1
+                if len(jobs) == 1:
+                    self._fail(jobs, unattributed.__cause__ or unattributed)
+                for job in jobs if len(jobs) > 1 else ():
+                    self._write([job])
+                return
+            except Exception as error:
+                tries += 1
+                if not self._may_try_again(error, tries):
+                    logger.error("The database did not take a group of %d writes: %s", len(jobs), error)
+                    failure = classify(error)
+                    self._fail(jobs, error if failure is Failure.JOB else unavailable(failure))
+                    return
+                continue
+            if is_committed:
+                self._waiting.extendleft(reversed(jobs[len(group.done) :]))
+                self._answer(group)
+                return
+            jobs[:] = [job for job in jobs if not job.result.ready()]
+
+    def _apply(self, jobs: list[_Job[Any]], deadline: float) -> _Group:
+        """Apply `jobs` until the deadline. Those that fail cleanly are answered and taken out of `jobs`."""
+        connection = self._connection or self._reconnect()
+        begin(connection, self._database.dialect)
+        transaction = Transaction(self._database.dialect, connection)
+        group = _Group(transaction, [], self._tail.position)
+        try:
+            for job in list(jobs):
+                if group.done and time.monotonic() > deadline:
+                    break
+                transaction.is_dirty = False
+                try:
+                    group.done.append((job, job.apply(transaction)))
+                except Exception as error:
+                    self._sort_out(job, error, transaction)
+                    jobs.remove(job)
+                    self._fail([job], error)
+                if transaction.flush_error is not None:
+                    raise _blame(transaction.flush_error)
+            try:
+                transaction.flush()
+            except Exception as error:
+                raise _blame(error) from error
+            if transaction.lines:
+                group.position = transaction.write_log()
+            self._marks.write(connection)
+        except BaseException:
+            self._roll_back()
+            raise
+        return group
+
+    def _sort_out(self, job: _Job[Any], error: Exception, transaction: Transaction) -> None:
+        """Return where the job alone failed, leaving nothing behind; raise what must happen to the group otherwise."""
+        if transaction.flush_error is not None:
+            raise _blame(transaction.flush_error) from error
+        if classify(error) is not Failure.JOB:
+            raise error
+        if transaction.is_dirty:
+            raise _Spoiled(job, error) from error
+
+    def _commit(self, group: _Group, jobs: list[_Job[Any]]) -> bool:
+        """Commit; whether the group is durable. Where the answer was lost, the database is asked once it is back."""
+        connection = self._connection
+        assert connection is not None, "a group was applied"
+        try:
+            connection.cursor().execute("COMMIT")
+        except Exception as error:
+            if not self._database.dialect.is_mysql or classify(error) is not Failure.LOST:
+                self._roll_back()
+                raise
+            logger.warning("The connection was lost during a commit (%s); looking up whether it took place.", error)
+            self._drop_connection()
+            return self._look_up(jobs)
+        return True
+
+    def _look_up(self, jobs: list[_Job[Any]]) -> bool:
+        """Whether the group whose COMMIT got no answer is there. Asks until it is answered; jobs are told earlier."""
+        self.figures.looked_up += 1
+        asked_since = time.monotonic()
+        while True:
+            try:
+                connection = self._connection or self._reconnect()
+                return self._marks.is_written(connection)
+            except Exception as error:
+                if classify(error) is Failure.JOB and not isinstance(error, Unavailable):
+                    raise
+                self._drop_connection()
+                if time.monotonic() - asked_since > RECONNECT_SECONDS:
+                    self._fail(jobs, unavailable(Failure.LOST))
+                gevent.sleep(0.2)
+
+    def _answer(self, group: _Group) -> None:
+        self.figures.groups += 1
+        self.figures.jobs += len(group.done)
+        group.transaction.run_callbacks(self._report_callback)
+        self._tail.feed(group.transaction.lines, group.position)
+        for job, value in group.done:
+            if not job.result.ready():
+                job.result.set(value)
+
+    def _fail(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+        self.figures.failed_jobs += len(jobs)
+        for job in jobs:
+            job.fail(error)
+
+    def _report_callback(self) -> None:
+        self.figures.failed_callbacks += 1
+        logger.exception("A callback after a commit failed; what it keeps in memory may be stale.")
+
+    def _may_try_again(self, error: Exception, tries: int) -> bool:
+        failure = classify(error)
+        if failure is Failure.LOST:
+            self._drop_connection()
+        if failure not in {Failure.LOST, Failure.CONFLICT} or tries >= GROUP_TRIES:
+            return False
+        if not self._database.dialect.is_mysql:
+            return False  # SQLite's lock was waited for already
+        if failure is Failure.CONFLICT:
+            self.figures.conflicts += 1
+            gevent.sleep(random.uniform(0.001, 0.004) * 2**tries)
+        return True
+
+    def _reconnect(self) -> Connection:
+        """A new connection, tried for RECONNECT_SECONDS. Raises Unavailable."""
+        give_up = time.monotonic() + RECONNECT_SECONDS
+        self.figures.reconnects += 1
+        while True:
+            try:
+                self._connection = self._database.open_writing()
+                return self._connection
+            except Exception as error:
+                if time.monotonic() > give_up:
+                    raise unavailable(Failure.LOST) from error
+                gevent.sleep(0.1)
+
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            try:
+                roll_back(self._connection)
+            except Exception:  # a connection that cannot even do this is of no use
+                self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception:
+                logger.debug("A lost connection would not even close.", exc_info=True)
+
+
+def _blame(error: Exception) -> Exception:
+    """What refused queued rows mean for the group: whose they are is unknown, unless the database is at fault."""
+    if classify(error) is not Failure.JOB:
+        return error
+    unattributed = _Unattributed(str(error))
+    unattributed.__cause__ = error
+    return unattributed

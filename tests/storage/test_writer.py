@@ -1,40 +1,9 @@
 """The writer: what was acknowledged is there, what failed leaves nothing, positions are commit order."""
 
-from gevent import monkey
-
-monkey.patch_all()
-
 import gevent
-import pytest
 
-from core.storage.connections import SqliteSettings
-from core.storage.database import Database
 from core.storage.interning import Interner
-from core.storage.log import Kind, LogReader, LogTail
-from core.storage.migrations import migrate
-from core.storage.migrations.migrating import core_migrations
-from core.storage.writer import Writer
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(SqliteSettings(tmp_path / "hs.db"))
-    migrate(database, core_migrations())
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def tail():
-    return LogTail(0)
-
-
-@pytest.fixture
-def writer(database, tail):
-    writer = Writer(database, tail)
-    writer.start()
-    yield writer
-    writer.close()
+from core.storage.log import Kind, LogReader
 
 
 def test_lines_get_positions_in_commit_order(database, writer, tail):

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from peewee import CompositeKey
+
+from core.storage.connections import Connection, MysqlSettings
 from core.storage.database import Database
 from core.storage.tables import BigIntegerField, IntegerField, MatrixStringField, Table
-from core.storage.writer import Transaction
+from core.storage.transaction import Transaction, begin, roll_back
+
+logger = logging.getLogger(__name__)
+
+LOCK_WAIT_SECONDS = 600
+"""How long a start waits for another process's migrations."""
 
 Step = Callable[[Transaction], None]
 
@@ -39,8 +49,7 @@ class AppliedMigration(Table):
 
     class Meta:
         table_name = "applied_migrations"
-        primary_key = False
-        indexes = ((("owner", "number"), True),)
+        primary_key = CompositeKey("owner", "number")
 
 
 def create_tables(*tables: type[Table]) -> Step:
@@ -82,32 +91,56 @@ def core_migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.number)
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Which of an owner's migrations a database has had, and which it lacks."""
+
+    applied: tuple[str, ...]
+    missing: tuple[Migration, ...]
+
+
+def schema_state(database: Database, migrations: Sequence[Migration], owner: str = "core") -> SchemaState:
+    """What `migrate` would do, without touching anything. Raises SchemaError where the database must not be touched."""
+    names = _table_names(database)
+    _refuse_foreign(names)
+    applied = _applied(database, owner) if "applied_migrations" in names else {}
+    _refuse_newer(applied, migrations, owner)
+    done = tuple(f"{number:04d} {applied[number]}" for number in sorted(applied))
+    return SchemaState(done, tuple(migration for migration in migrations if migration.number not in applied))
+
+
 def migrate(database: Database, migrations: Sequence[Migration], owner: str = "core") -> list[Migration]:
-    """Apply what is missing and return it. Raises SchemaError where the database must not be touched."""
+    """Apply what is missing and return it. Raises SchemaError where the database must not be touched.
+
+    Processes that start at the same time wait for each other, so that each migration runs once.
+    """
+    numbers = [migration.number for migration in migrations]
+    if numbers != sorted(set(numbers)):
+        raise SchemaError(
+            f"The migrations of {owner} are numbered {numbers}: each number once, and growing, is needed."
+        )
+    if not schema_state(database, migrations, owner).missing:
+        return []
     connection = database.open_writing()
     try:
-        transaction = Transaction(database.dialect, connection)
-        applied = _applied(transaction, owner)
-        known = {migration.number for migration in migrations}
-        if newer := sorted(set(applied) - known):
-            raise SchemaError(
-                f"The database has migration {newer[-1]} ({applied[newer[-1]]}), which this release does not know: it was "
-                "written by a newer release. Start that one, or restore the backup made before the upgrade."
-            )
-        done = []
-        for migration in migrations:
-            if migration.number not in applied:
-                _apply(transaction, migration, owner)
-                done.append(migration)
-        return done
+        with _lock(database, connection):
+            transaction = Transaction(database.dialect, connection)
+            for statement in database.dialect.schema(AppliedMigration):
+                transaction.run(statement)
+            missing = schema_state(database, migrations, owner).missing
+            return [migration for migration in missing if _apply(connection, database, migration, owner)]
     finally:
         connection.close()
 
 
-def _apply(transaction: Transaction, migration: Migration, owner: str) -> None:
-    begin = "START TRANSACTION" if transaction.dialect.is_mysql else "BEGIN IMMEDIATE"
-    transaction.run(begin)
+def _apply(connection: Connection, database: Database, migration: Migration, owner: str) -> bool:
+    """Apply one migration; whether nobody else had done so meanwhile."""
+    begin(connection, database.dialect)
+    transaction = Transaction(database.dialect, connection)
     try:
+        if migration.number in _applied(transaction, owner):
+            roll_back(connection)
+            return False
         for step in migration.steps:
             step(transaction)
         transaction.run(
@@ -116,29 +149,59 @@ def _apply(transaction: Transaction, migration: Migration, owner: str) -> None:
         )
         transaction.run("COMMIT")
     except BaseException:
-        transaction.run("ROLLBACK")
+        with suppress(Exception):
+            roll_back(connection)
         raise
+    logger.info("Migration %04d %s of %s is applied.", migration.number, migration.name, owner)
+    return True
 
 
-def _applied(transaction: Transaction, owner: str) -> dict[int, str]:
-    names = _table_names(transaction)
-    if "applied_migrations" not in names:
-        if names:
-            raise SchemaError(
-                f"The database holds tables that are not this server's ({', '.join(sorted(names)[:3])}); "
-                "give it an empty database of its own."
-            )
-        for statement in transaction.dialect.schema(AppliedMigration):
-            transaction.run(statement)
-    rows = transaction.rows("SELECT number, name FROM applied_migrations WHERE owner = ?", (owner,))
-    return dict(rows)
+@contextmanager
+def _lock(database: Database, connection: Connection) -> Iterator[None]:
+    """Keep other workers from migrating: a named lock of the server's. On SQLite each transaction locks the file."""
+    if not isinstance(database.settings, MysqlSettings):
+        yield
+        return
+    cursor = connection.cursor()
+    name = f"trellis migrate {database.settings.database}"[:64]  # freed with the connection, however that ends
+    cursor.execute("SELECT GET_LOCK(%s, %s)", (name, LOCK_WAIT_SECONDS))
+    if [answer for (answer,) in cursor.fetchall()] != [1]:
+        raise SchemaError(
+            f"Another process has been migrating the database for {LOCK_WAIT_SECONDS} seconds; try again."
+        )
+    try:
+        yield
+    finally:
+        cursor.execute("SELECT RELEASE_LOCK(%s)", (name,))
 
 
-def _table_names(transaction: Transaction) -> set[str]:
-    if transaction.dialect.is_mysql:
-        rows = transaction.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
+def _applied(source: Database | Transaction, owner: str) -> dict[int, str]:
+    return dict(source.rows("SELECT number, name FROM applied_migrations WHERE owner = ?", (owner,)))
+
+
+def _refuse_foreign(names: set[str]) -> None:
+    if names and "applied_migrations" not in names:
+        raise SchemaError(
+            f"The database holds tables that are not this server's ({', '.join(sorted(names)[:3])}); "
+            "give it an empty database of its own."
+        )
+
+
+def _refuse_newer(applied: dict[int, str], migrations: Sequence[Migration], owner: str) -> None:
+    newer = sorted(applied.keys() - {migration.number for migration in migrations})
+    if newer:
+        whose = "this release" if owner == "core" else f"this release of the plugin {owner}"
+        raise SchemaError(
+            f"The database has migration {newer[-1]} ({applied[newer[-1]]}), which {whose} does not know: it was "
+            "written by a newer release. Start that one, or restore the backup made before the upgrade."
+        )
+
+
+def _table_names(database: Database) -> set[str]:
+    if database.dialect.is_mysql:
+        rows = database.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
     else:
-        rows = transaction.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        rows = database.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     return {row[0] for row in rows}
 
 

@@ -1,0 +1,169 @@
+"""Durable consumers of the log: whoever derives data or tells somebody else, each with a cursor of its own.
+
+A consumer is handed every line of its kinds once it is durable, in order, in batches, at least once. What it writes
+goes into the transaction that moves its cursor, so its own data is made exactly once. One that fails is tried again,
+later and later; nothing is skipped, and nobody else waits for it. A consumer whose cursor stands below the log's
+horizon is asked to derive its data afresh."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+import gevent
+from gevent.event import Event
+
+from core.ids import Position
+from core.storage.compaction import LogKeeper
+from core.storage.cursors import CursorStore, LeaseLost
+from core.storage.log import Kind, Line, LogReader, LogTail
+from core.storage.progress import Progress
+from core.storage.transaction import Transaction
+from core.storage.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+LINES_PER_BATCH = 500
+IDLE_POSITIONS = 10_000
+"""A cursor is written, even when no line was for the consumer, once it would lag by this much."""
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 300.0
+STOP_SECONDS = 5.0
+
+Apply = Callable[[Transaction], None]
+
+
+class Consumer(Protocol):
+    """Who follows the log durably."""
+
+    @property
+    def name(self) -> str:
+        """What its cursor is filed under; never changes."""
+
+    @property
+    def kinds(self) -> Collection[Kind]:
+        """The kinds it wants."""
+
+    def handle(self, lines: list[Line]) -> Apply | None:
+        """Deal with a batch; it may wait. What it returns is applied together with the cursor's move."""
+
+    def resynchronise(self, upto: Position) -> Apply | None:
+        """Derive everything afresh from the present rows: lines up to `upto` were dropped unseen."""
+
+
+class ConsumerRunner:
+    """Runs one consumer in a greenlet of its own, from where its cursor stands."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        log: LogReader,
+        keeper: LogKeeper,
+        tail: LogTail,
+        writer: Writer,
+        cursors: CursorStore,
+        fence: int,
+        from_the_beginning: bool = True,
+    ) -> None:
+        """`fence` is that of the lease under which it runs; a new consumer begins with the log, or at its end."""
+        self.consumer = consumer
+        self.failures = 0
+        self._log, self._keeper, self._tail, self._writer, self._cursors = log, keeper, tail, writer, cursors
+        self._fence = fence
+        self._from_the_beginning = from_the_beginning
+        self._written = Position(0)
+        self._progress = Progress(Position(0))
+        self._has_work = Event()
+        self._stopping = False
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Begin, or resume."""
+        found = self._cursors.find(self.consumer.name)
+        if found is None:
+            found = Position(0) if self._from_the_beginning else self._tail.position
+            start = found
+            self._writer.submit(lambda transaction: self._cursors.start(transaction, self.consumer.name, start))
+        self._written = found
+        self._progress.reach(found)
+        self._tail.follow(self._notice)
+        self._has_work.set()
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Finish the batch at hand, for STOP_SECONDS at most; a batch cut short is handled again after the restart."""
+        self._stopping = True
+        self._has_work.set()
+        if self._greenlet is not None:
+            self._tail.unfollow(self._notice)
+            self._greenlet.join(STOP_SECONDS)
+            self._greenlet.kill()
+            self._greenlet = None
+
+    @property
+    def position(self) -> Position:
+        """Up to where everything is handled."""
+        return self._progress.position
+
+    def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Wait until the consumer has passed `position`; whether it did, in that time."""
+        return self._progress.wait_for(position, timeout_s)
+
+    def _notice(self, lines: list[Line]) -> None:
+        self._has_work.set()
+
+    def _run(self) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while not self._stopping:
+            self._has_work.wait()
+            self._has_work.clear()
+            try:
+                self._catch_up()
+                delay = FIRST_RETRY_SECONDS
+            except LeaseLost as lost:
+                logger.warning("The consumer %s stops: %s", self.consumer.name, lost)
+                return
+            except Exception:
+                self.failures += 1
+                logger.exception("The consumer %s failed; trying again in %d s.", self.consumer.name, delay)
+                self._wait(delay)
+                delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+                self._has_work.set()
+        if self.position > self._written:
+            self._move(self.position, None)
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep, but not through a stop."""
+        give_up = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < give_up:
+            self._has_work.clear()
+            self._has_work.wait(give_up - time.monotonic())
+
+    def _catch_up(self) -> None:
+        horizon = self._keeper.horizon() if self.position < self._tail.position else Position(0)
+        if self.position < horizon:
+            upto = self._tail.position
+            self._move(upto, self.consumer.resynchronise(upto))
+        while self.position < self._tail.position and not self._stopping:
+            upto = self._tail.position
+            lines = self._log.lines(self.position, upto, self.consumer.kinds, LINES_PER_BATCH)
+            if len(lines) == LINES_PER_BATCH:
+                upto = lines[-1].position
+            if lines:
+                self._move(upto, self.consumer.handle(lines))
+            elif upto - self._written >= IDLE_POSITIONS:
+                self._move(upto, None)
+            else:
+                self._progress.reach(upto)
+
+    def _move(self, position: Position, apply: Apply | None) -> None:
+        def job(transaction: Transaction) -> None:
+            self._cursors.move(transaction, self.consumer.name, position, self._fence)
+            if apply is not None:
+                apply(transaction)
+
+        self._writer.submit(job)
+        self._written = position
+        self._progress.reach(position)

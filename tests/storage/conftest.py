@@ -1,0 +1,3 @@
+from tests.services.engines import database, database_settings, interner, log, tail, writer
+
+__all__ = ["database", "database_settings", "interner", "log", "tail", "writer"]
