@@ -1,0 +1,80 @@
+"""Paging through history, and the surroundings of an event. Spec: Client-Server API, "Syncing", "Event Context"."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from marshmallow.validate import OneOf, Range
+
+from core.events.event_filter import parse_room_event_filter
+from core.ids import EventId, RoomId
+from core.rooms.paging import Paging
+from core.web.gate import Gate
+from core.web.schemas import JsonSchema, QueryInt, QueryJson, QueryString, json_reply, load_query
+
+
+class MessagesQuery(JsonSchema):
+    """From where to where, which way, how many."""
+
+    start = QueryString(data_key="from", load_default=None)
+    stop = QueryString(data_key="to", load_default=None)
+    direction = QueryString(data_key="dir", required=True, validate=OneOf(["b", "f"]))
+    limit = QueryInt(load_default=10, validate=Range(min=0))
+    filter = QueryJson(load_default=dict)
+
+
+class ContextQuery(JsonSchema):
+    """How many events around."""
+
+    limit = QueryInt(load_default=10, validate=Range(min=0))
+    filter = QueryJson(load_default=dict)
+
+
+def blueprint(paging: Paging, gate: Gate) -> Blueprint:
+    """Pages of history."""
+    bp, messages_query, context_query = (
+        Blueprint("client_message_pagination", __name__),
+        MessagesQuery(),
+        ContextQuery(),
+    )
+
+    @bp.get("/_matrix/client/v3/rooms/<room_id>/messages")
+    def get_room_events(room_id: str) -> ResponseReturnValue:
+        """A page of history."""
+        requester = gate.authenticate(request, allow_guest=True)
+        query = load_query(messages_query, request)
+        start, stop = (
+            None if query[key] is None else paging.token(RoomId(room_id), query[key]) for key in ("start", "stop")
+        )
+        wanted = parse_room_event_filter(query["filter"])
+        chunk = paging.messages(
+            requester, RoomId(room_id), start, stop, query["direction"] == "b", query["limit"], wanted
+        )
+        answer = [b'{"chunk":[', b",".join(chunk.events), b'],"start":', orjson.dumps(chunk.start)]
+        if chunk.end is not None:
+            answer += [b',"end":', orjson.dumps(chunk.end)]
+        if chunk.state:
+            answer += [b',"state":[', b",".join(chunk.state), b"]"]
+        return json_reply(b"".join([*answer, b"}"]))
+
+    @bp.get("/_matrix/client/v3/rooms/<room_id>/context/<event_id>")
+    def get_event_context(room_id: str, event_id: str) -> ResponseReturnValue:
+        """An event and what is around it."""
+        requester = gate.authenticate(request, allow_guest=True)
+        query = load_query(context_query, request)
+        wanted = parse_room_event_filter(query["filter"])
+        around = paging.context(requester, RoomId(room_id), EventId(event_id), query["limit"], wanted)
+        return json_reply(
+            b'{"event":%b,"events_before":[%b],"events_after":[%b],"state":[%b],"start":%b,"end":%b}'
+            % (
+                around.event,
+                b",".join(around.before),
+                b",".join(around.after),
+                b",".join(around.state),
+                orjson.dumps(around.start),
+                orjson.dumps(around.end),
+            )
+        )
+
+    return bp

@@ -1,0 +1,154 @@
+"""Joining, leaving, inviting, kicking, banning, knocking, forgetting. Spec: Client-Server API, "Room membership"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from core.errors import InvalidParam
+from core.ids import MAX_ID_BYTES, Requester, RoomAlias, RoomId, ServerName, UserId, is_room_alias, is_room_id
+from core.rooms.aliases import Aliases
+from core.rooms.membership import Memberships
+from core.web.gate import Gate
+from core.web.schemas import (
+    JsonObject,
+    JsonSchema,
+    JsonString,
+    QueryStrings,
+    ServerNameField,
+    UserIdField,
+    json_reply,
+    load,
+    load_query,
+)
+
+Change = Callable[[Requester, RoomId, UserId, str | None], None]
+
+
+class ReasonBody(JsonSchema):
+    """An optional reason."""
+
+    reason = JsonString(load_default=None, allow_none=True)
+
+
+class JoinBody(ReasonBody):
+    """A join; `third_party_signed` proves an invite to an address."""
+
+    third_party_signed = JsonObject(load_default=None, allow_none=True)
+
+
+class TargetBody(ReasonBody):
+    """Somebody, and a reason."""
+
+    user_id = UserIdField(required=True)
+
+
+class ViaQuery(JsonSchema):
+    """Servers to go through; `server_name` is what clients before v1.12 send."""
+
+    via = QueryStrings(ServerNameField(), load_default=list)
+    server_name = QueryStrings(ServerNameField(), load_default=list)
+
+
+def blueprint(memberships: Memberships, aliases: Aliases, gate: Gate) -> Blueprint:
+    """Memberships."""
+    bp = Blueprint("client_room_membership", __name__)
+    join_body, reason_body, target_body, via_query = JoinBody(), ReasonBody(), TargetBody(), ViaQuery()
+
+    def join(requester: Requester, room_id: RoomId, via: list[ServerName]) -> ResponseReturnValue:
+        gate.limit(requester, "rc_joins.local")
+        body = load(join_body, request)
+        extra = {} if body["reason"] is None else {"reason": body["reason"]}
+        if body["third_party_signed"] is not None:
+            extra["third_party_signed"] = body["third_party_signed"]
+        return json_reply({"room_id": memberships.join(requester, room_id, via, extra)})
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/join")
+    def join_room_by_id(room_id: str) -> ResponseReturnValue:
+        """Join a room by its id."""
+        requester = gate.authenticate(request, allow_guest=True)
+        return join(requester, _room_id(room_id), _via())
+
+    @bp.post("/_matrix/client/v3/join/<room_id_or_alias>")
+    def join_room(room_id_or_alias: str) -> ResponseReturnValue:
+        """Join a room by its id or an alias."""
+        requester = gate.authenticate(request, allow_guest=True)
+        room_id, servers = _resolve(room_id_or_alias)
+        return join(requester, room_id, [*_via(), *servers])
+
+    @bp.post("/_matrix/client/v3/knock/<room_id_or_alias>")
+    def knock_room(room_id_or_alias: str) -> ResponseReturnValue:
+        """Ask to be let in."""
+        requester = gate.authenticate(request)
+        gate.limit(requester, "rc_joins.local")
+        room_id, servers = _resolve(room_id_or_alias)
+        reason = load(reason_body, request)["reason"]
+        return json_reply({"room_id": memberships.knock(requester, room_id, [*_via(), *servers], reason)})
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/leave")
+    def leave_room(room_id: str) -> ResponseReturnValue:
+        """Leave, or turn an invite down."""
+        requester = gate.authenticate(request, allow_guest=True)
+        memberships.leave(requester, RoomId(room_id), load(reason_body, request)["reason"])
+        return json_reply(b"{}")
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/forget")
+    def forget_room(room_id: str) -> ResponseReturnValue:
+        """Forget a room one has left."""
+        requester = gate.authenticate(request, allow_guest=True)
+        memberships.forget(requester, RoomId(room_id))
+        return json_reply(b"{}")
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/invite")
+    def invite_user(room_id: str) -> ResponseReturnValue:
+        """Invite somebody."""
+        requester = gate.authenticate(request)
+        gate.limit(requester, "rc_invites.per_issuer")
+        body = load(target_body, request)
+        gate.limit(room_id, "rc_invites.per_room")
+        gate.limit(body["user_id"], "rc_invites.per_user")
+        memberships.invite(requester, RoomId(room_id), UserId(body["user_id"]), body["reason"])
+        return json_reply(b"{}")
+
+    def change(operation: Change, room_id: RoomId) -> ResponseReturnValue:
+        requester = gate.authenticate(request)
+        body = load(target_body, request)
+        operation(requester, room_id, UserId(body["user_id"]), body["reason"])
+        return json_reply(b"{}")
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/kick")
+    def kick(room_id: str) -> ResponseReturnValue:
+        """Make somebody leave."""
+        return change(memberships.kick, RoomId(room_id))
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/ban")
+    def ban(room_id: str) -> ResponseReturnValue:
+        """Ban somebody."""
+        return change(memberships.ban, RoomId(room_id))
+
+    @bp.post("/_matrix/client/v3/rooms/<room_id>/unban")
+    def unban(room_id: str) -> ResponseReturnValue:
+        """Lift a ban."""
+        return change(memberships.unban, RoomId(room_id))
+
+    def _resolve(text: str) -> tuple[RoomId, list[ServerName]]:
+        if is_room_alias(text):
+            room_id, servers = aliases.resolve(RoomAlias(text))
+            return room_id, list(servers)
+        return _room_id(text), []
+
+    def _via() -> list[ServerName]:
+        query = load_query(via_query, request)
+        return [ServerName(server) for server in (*query["via"], *query["server_name"])]
+
+    return bp
+
+
+def _room_id(text: str) -> RoomId:
+    if not is_room_id(text):
+        raise InvalidParam(
+            f"{text!r} is neither a room id (!opaque:example.org) nor a room alias (#name:example.org) of at most {MAX_ID_BYTES} bytes."
+        )
+    return RoomId(text)

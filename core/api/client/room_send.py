@@ -1,0 +1,38 @@
+"""Sending message events, and redactions. Spec: Client-Server API, "Sending events to a room" and "Redactions"."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from core.ids import EventId, RoomId
+from core.rooms.sending import Sending
+from core.web.gate import Gate
+from core.web.schemas import json_reply, read_json
+
+
+def blueprint(sending: Sending, gate: Gate) -> Blueprint:
+    """Message events and redactions."""
+    bp = Blueprint("client_room_send", __name__)
+
+    @bp.put("/_matrix/client/v3/rooms/<room_id>/send/<event_type>/<txn_id>")
+    def send_message(room_id: str, event_type: str, txn_id: str) -> ResponseReturnValue:
+        """Send a message event."""
+        requester = gate.authenticate(request, allow_guest=True)
+        gate.limit(requester, "rc_message")
+        content = read_json(request)
+        return _sent(sending.send(requester, RoomId(room_id), event_type, content, txn_id))
+
+    @bp.put("/_matrix/client/v3/rooms/<room_id>/redact/<event_id>/<txn_id>")
+    def redact_event(room_id: str, event_id: str, txn_id: str) -> ResponseReturnValue:
+        """Redact an event."""
+        requester = gate.authenticate(request)
+        gate.limit(requester, "rc_message")
+        content = read_json(request)
+        return _sent(sending.redact(requester, RoomId(room_id), EventId(event_id), content, txn_id))
+
+    return bp
+
+
+def _sent(event_id: EventId) -> ResponseReturnValue:
+    return json_reply({"event_id": event_id})

@@ -1,0 +1,183 @@
+"""Events in the form clients get, as bytes.
+
+The part of an event that is the same for everybody is encoded once and kept; what depends on who asks and when (age,
+transaction id, membership, relations) is put behind it. So a reply is a join of byte strings.
+
+Spec: Client-Server API, "Room event format".
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from core.graph.caches import ByteCache
+from core.graph.events import EventReader
+from core.graph.states import RoomStates
+from core.graph.stored_event import StoredEvent
+from core.graph.viewing import Viewing
+from core.ids import EventId, EventNid, UserId, UserNid
+from core.storage.transaction_ids import TransactionIdStore
+
+CACHE_BYTES = 64 * 1024 * 1024
+"""How much of encoded events is kept in memory, unless the composition root says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who gets the events. `scope` is the device, or what stands for it, whose transaction ids are shown."""
+
+    user_nid: UserNid
+    user_id: UserId
+    scope: str = ""
+
+
+class Bundles(Protocol):
+    """Aggregations of relations, as they go into `unsigned`."""
+
+    def of(self, events: Sequence[StoredEvent], viewer: Viewer) -> Mapping[EventId, bytes]:
+        """The JSON object of `m.relations` for each event that has one."""
+
+
+class NoBundles:
+    """No aggregations: for answers in which the specification has none."""
+
+    def of(self, events: Sequence[StoredEvent], viewer: Viewer) -> Mapping[EventId, bytes]:
+        """Nothing."""
+        return {}
+
+
+class ClientEvents:
+    """The client format. One per server."""
+
+    def __init__(
+        self,
+        events: EventReader,
+        states: RoomStates,
+        viewing: Viewing,
+        transactions: TransactionIdStore,
+        bundles: Bundles | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        self._events = events
+        self._states = states
+        self._viewing = viewing
+        self._transactions = transactions
+        self._bundles = bundles or NoBundles()
+        self._now_ms = now_ms
+        self._cache: ByteCache[tuple[EventNid, int], tuple[bytes, bytes]] = ByteCache(cache_bytes)
+
+    def render(
+        self,
+        events: Iterable[StoredEvent],
+        viewer: Viewer,
+        with_room_id: bool = True,
+        is_bundled: bool = True,
+        with_membership: bool = True,
+    ) -> list[bytes]:
+        """Each event of one room as a JSON object, in the order given."""
+        listed = list(events)
+        if not listed:
+            return []
+        own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
+        sent = self._sent_by(own, viewer) if own and viewer.scope else {}
+        bundled = self._bundles.of(listed, viewer) if is_bundled else {}
+        memberships = None
+        if with_membership:
+            memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
+        now = self._now_ms()
+        rendered = []
+        for stored in listed:
+            body, unsigned = self._parts(stored)
+            extra = [b'"age":%d' % max(0, now - stored.origin_server_ts)]
+            if memberships is not None:
+                extra.append(b'"membership":"%b"' % (memberships.at(stored.main_index) or "leave").encode())
+            if stored.nid in sent:
+                extra.append(b'"transaction_id":' + orjson.dumps(sent[stored.nid]))
+            if stored.event_id in bundled:
+                extra.append(b'"m.relations":' + bundled[stored.event_id])
+            if stored.redacted_by is not None:
+                extra.append(self._redacted_because(stored.redacted_by, viewer))
+            if unsigned:
+                extra.append(unsigned)
+            room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
+            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
+        return rendered
+
+    def stripped(self, events: Iterable[StoredEvent]) -> bytes:
+        """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
+        return b"[" + b",".join(stripped(stored) for stored in events) + b"]"
+
+    def _parts(self, stored: StoredEvent) -> tuple[bytes, bytes]:
+        """(the object without its closing brace, the unsigned fields that never change)."""
+        key = (stored.nid, stored.flags)
+        found = self._cache.get(key)
+        if found is None:
+            found = (encode_body(stored), self._replaced(stored))
+            self._cache.put(key, found, 200 + len(found[0]) + len(found[1]))
+        return found
+
+    def _replaced(self, stored: StoredEvent) -> bytes:
+        """`prev_content` and `replaces_state` of a state event that took the place of another."""
+        if stored.state_key is None:
+            return b""
+        former = self._states.value_before(stored, stored.type, stored.state_key)
+        if former is None:
+            return b""
+        content = encode(former.content)
+        return b'"prev_content":%b,"prev_sender":%b,"replaces_state":%b' % (
+            content,
+            orjson.dumps(former.sender),
+            orjson.dumps(former.event_id),
+        )
+
+    def _redacted_because(self, redaction: EventNid, viewer: Viewer) -> bytes:
+        found = self._events.by_nids((redaction,)).get(redaction)
+        if found is None:
+            return b""
+        return b'"redacted_because":' + self.render((found,), viewer, is_bundled=False, with_membership=False)[0]
+
+    def _sent_by(self, own: list[EventNid], viewer: Viewer) -> dict[EventNid, str]:
+        found = self._transactions.of_events(own)
+        return {
+            nid: txn for nid, (user, scope, txn) in found.items() if (user, scope) == (viewer.user_nid, viewer.scope)
+        }
+
+
+def encode_body(stored: StoredEvent) -> bytes:
+    """What every client sees of an event, as a JSON object without its closing brace."""
+    event = stored.event
+    content = event.content
+    body: dict[str, Any] = {"content": content}
+    if event.redacts is not None:
+        body["redacts"] = event.redacts
+        if "redacts" not in content:
+            body["content"] = {**content, "redacts": event.redacts}
+    body["event_id"] = event.event_id
+    body["origin_server_ts"] = event.origin_server_ts
+    body["sender"] = event.sender
+    if event.state_key is not None:
+        body["state_key"] = event.state_key
+    body["type"] = event.type
+    return encode(body)[:-1]
+
+
+def stripped(stored: StoredEvent) -> bytes:
+    """One event of stripped state, as a JSON object."""
+    return encode(
+        {"content": stored.content, "sender": stored.sender, "state_key": stored.state_key, "type": stored.type}
+    )
+
+
+def encode(value: Any) -> bytes:
+    """JSON as bytes; numbers that only rooms before version 6 may hold are written as Python's own encoder does."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,98 @@
+"""Who may look into a room, and which state they may see there.
+
+A member sees the current state; one who left sees the state as it was when they left; others see a room only where its
+history is world-readable. Spec: Client-Server API, "Getting events for a room".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import Forbidden
+from core.events.visibility import HistoryVisibility, history_visibility
+from core.graph.client_events import Viewer
+from core.graph.graph import Graph
+from core.graph.states import RoomState
+from core.ids import Requester, RoomId, RoomNid
+from core.storage.memberships import Membership
+from core.storage.rooms import RoomName
+
+NOT_HERE = "You are not in room {}, or there is no such room."
+"""One sentence for both, so that nobody learns which rooms exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a requester may see of a room: its state as of `state`, and whether they are a member now."""
+
+    room: RoomName
+    membership: Membership | None
+    state: RoomState
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the requester is in the room."""
+        return self.membership is not None and self.membership.membership == "join"
+
+    @property
+    def left_at(self) -> int | None:
+        """The index of the main line at which a former member left; None for others."""
+        if self.membership is None or self.membership.membership not in ("leave", "ban"):
+            return None
+        return self.membership.since_index
+
+
+class RoomAccess:
+    """Answers whether a requester may read a room."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def joined(self, requester: Requester, room_id: RoomId) -> RoomName:
+        """The room, which the requester must be in. Raises Forbidden."""
+        room = self.known(room_id)
+        membership = self._graph.memberships.of(room.room_nid, requester.user_nid)
+        if membership is None or membership.membership != "join":
+            raise Forbidden(NOT_HERE.format(room_id))
+        return room
+
+    def known(self, room_id: RoomId) -> RoomName:
+        """A room this server has a state of. Raises Forbidden, which does not tell that there is none."""
+        room = self._graph.rooms.find(room_id)
+        if room is None:
+            raise Forbidden(NOT_HERE.format(room_id))
+        return room
+
+    def sight(self, requester: Requester, room_id: RoomId) -> Sight:
+        """What the requester may see. Raises Forbidden where that is nothing."""
+        room = self.known(room_id)
+        membership = self._graph.memberships.of(room.room_nid, requester.user_nid)
+        kind = "" if membership is None else membership.membership
+        if kind == "join":
+            return Sight(room, membership, self._graph.states.current(room.room_nid))
+        if self.is_world_readable(room.room_nid):
+            return Sight(room, None, self._graph.states.current(room.room_nid))
+        if kind in ("leave", "ban") and membership is not None and self._was_joined(room.room_nid, requester):
+            if self._graph.memberships.is_forgotten(room.room_nid, requester.user_nid):
+                raise Forbidden(f"You have forgotten room {room_id}.")
+            return Sight(room, membership, self._graph.states.after(membership.event_nid))
+        raise Forbidden(NOT_HERE.format(room_id))
+
+    def is_world_readable(self, room: RoomNid) -> bool:
+        """Whether anybody may read the room's history as it is now."""
+        current = self._graph.states.current(room).event("m.room.history_visibility")
+        return history_visibility(current) is HistoryVisibility.WORLD_READABLE
+
+    def _was_joined(self, room: RoomNid, requester: Requester) -> bool:
+        intervals = self._graph.states.membership_intervals(room, requester.user_nid)
+        return any(membership == "join" for _, membership in intervals)
+
+
+def viewer_of(requester: Requester) -> Viewer:
+    """The requester as somebody who is shown events."""
+    return Viewer(requester.user_nid, requester.user_id, scope_of(requester))
+
+
+def scope_of(requester: Requester) -> str:
+    """What a requester's transaction ids are kept apart by: the device, or the token where there is none."""
+    return requester.device_id or f"token:{requester.token_nid}"

@@ -1,0 +1,179 @@
+"""Paging through a room's history, and the surroundings of one event.
+
+Spec: Client-Server API, "Syncing" (paginating) and "Event Context".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.events.event_filter import RoomEventFilter
+from core.graph.client_events import ClientEvents
+from core.graph.graph import Graph
+from core.graph.history import HistoryToken
+from core.graph.stored_event import StoredEvent
+from core.graph.viewing import Viewing
+from core.ids import EventId, Position, Requester, RoomId
+from core.rooms.access import RoomAccess, Sight, viewer_of
+from core.rooms.reading import Reading
+from core.storage.log import LogTail
+
+READS_PER_PAGE = 10
+"""How many pages are read to fill one answer, where a filter or the history visibility leaves events out."""
+MOST_EVENTS = 1000
+"""The largest limit that is honored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """An answer to /messages: rendered events, where it starts and how to go on, and the members of its senders."""
+
+    events: Sequence[bytes]
+    start: str
+    end: str | None
+    state: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """An answer to /context."""
+
+    event: bytes
+    before: Sequence[bytes]
+    after: Sequence[bytes]
+    state: Sequence[bytes]
+    start: str
+    end: str
+
+
+class Paging:
+    """Reads history for a requester."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        access: RoomAccess,
+        viewing: Viewing,
+        client_events: ClientEvents,
+        reading: Reading,
+        tail: LogTail,
+    ) -> None:
+        self._graph = graph
+        self._access = access
+        self._viewing = viewing
+        self._client_events = client_events
+        self._reading = reading
+        self._tail = tail
+
+    def messages(
+        self,
+        requester: Requester,
+        room_id: RoomId,
+        start: HistoryToken | None,
+        stop: HistoryToken | None,
+        backwards: bool,
+        limit: int,
+        wanted: RoomEventFilter,
+    ) -> Chunk:
+        """A page of history. `start` is None for the end of the history that the direction begins at."""
+        sight = self._access.sight(requester, room_id)
+        room = sight.room.room_nid
+        if start is None:
+            start = (
+                self._graph.history.token_at(room, self._tail.position) if backwards else self._graph.history.start()
+            )
+        limit = max(1, min(limit, wanted.limit_within(limit), MOST_EVENTS))
+        events, end = self._fill(requester, sight, start, stop, backwards, limit, wanted)
+        state = self._members_of(events, sight) if wanted.lazy_load_members else []
+        viewer = viewer_of(requester)
+        return Chunk(
+            self._client_events.render(events, viewer),
+            str(start),
+            None if end is None else str(end),
+            self._client_events.render(state, viewer, is_bundled=False),
+        )
+
+    def context(
+        self, requester: Requester, room_id: RoomId, event_id: EventId, limit: int, wanted: RoomEventFilter
+    ) -> Surroundings:
+        """An event with up to `limit` others around it, and the state after the last of them."""
+        target = self._reading.event(requester, room_id, event_id)
+        sight = self._access.sight(requester, room_id)
+        back, forward = self._graph.history.around(target)
+        half = max(0, min(limit, MOST_EVENTS)) // 2
+        before, start = self._fill(requester, sight, back, None, True, half, wanted) if half else ([], back)
+        room_for_more = max(0, min(limit, MOST_EVENTS)) - len(before)
+        after, end = (
+            self._fill(requester, sight, forward, None, False, room_for_more, wanted)
+            if room_for_more
+            else ([], forward)
+        )
+        last = after[-1] if after else target
+        state: Iterable[StoredEvent] = self._graph.states.after(last.nid).events().values()
+        if wanted.lazy_load_members:
+            senders = {stored.sender for stored in (*before, target, *after)}
+            state = [one for one in state if one.type != "m.room.member" or one.state_key in senders]
+        viewer = viewer_of(requester)
+        return Surroundings(
+            self._client_events.render((target,), viewer)[0],
+            self._client_events.render(before, viewer),
+            self._client_events.render(after, viewer),
+            self._client_events.render(state, viewer, is_bundled=False),
+            str(start or self._place_of(before[-1] if before else target)),
+            str(end or self._place_of(last)),
+        )
+
+    def token(self, room_id: RoomId, text: str) -> HistoryToken:
+        """A history token, also from a sync token, whose position is looked up. Raises InvalidParam."""
+        if text.startswith("s"):
+            position = text[1:].partition("_")[0]
+            room = self._graph.rooms.find(room_id)
+            if position.isdecimal() and len(position) < 20 and room is not None:
+                return self._graph.history.token_at(room.room_nid, Position(int(position)))
+        return HistoryToken.parse(text)
+
+    def _fill(
+        self,
+        requester: Requester,
+        sight: Sight,
+        start: HistoryToken,
+        stop: HistoryToken | None,
+        backwards: bool,
+        limit: int,
+        wanted: RoomEventFilter,
+    ) -> tuple[list[StoredEvent], HistoryToken | None]:
+        """Up to `limit` events that the requester may see and wants, and the token that goes on after them."""
+        found: list[StoredEvent] = []
+        token: HistoryToken | None = start
+        for _ in range(READS_PER_PAGE):
+            if token is None or len(found) >= limit:
+                break
+            page = self._graph.history.page(sight.room.room_nid, token, backwards, limit - len(found), stop)
+            token = page.end
+            found += self._shown(requester, sight, page.events, wanted)
+        return found, token
+
+    def _shown(
+        self, requester: Requester, sight: Sight, events: Sequence[StoredEvent], wanted: RoomEventFilter
+    ) -> list[StoredEvent]:
+        left_at = sight.left_at
+        if left_at is not None:
+            events = [stored for stored in events if stored.main_index <= left_at]
+        visible = self._viewing.visible(events, requester.user_nid, requester.user_id)
+        if wanted == RoomEventFilter():
+            return visible
+        return [stored for stored in visible if matches(wanted, stored)]
+
+    def _members_of(self, events: Sequence[StoredEvent], sight: Sight) -> list[StoredEvent]:
+        """The member events of the senders, in the state the requester sees."""
+        keys = [("m.room.member", sender) for sender in dict.fromkeys(stored.sender for stored in events)]
+        return list(sight.state.events(keys).values())
+
+    def _place_of(self, stored: StoredEvent) -> HistoryToken:
+        return self._graph.history.around(stored)[0]
+
+
+def matches(wanted: RoomEventFilter, stored: StoredEvent) -> bool:
+    """Whether a filter lets an event through."""
+    return wanted.matches_event(stored.type, stored.sender, stored.room_id, stored.content)

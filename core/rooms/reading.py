@@ -1,0 +1,109 @@
+"""Reading a room: its state, its members, single events, as far as the requester may see them.
+
+Spec: Client-Server API, "Getting events for a room".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from core.errors import Forbidden, NotFound
+from core.graph.client_events import ClientEvents
+from core.graph.graph import Graph
+from core.graph.history import HistoryToken
+from core.graph.states import RoomState
+from core.graph.stored_event import StoredEvent
+from core.graph.viewing import Viewing
+from core.ids import EventId, EventNid, Requester, RoomId
+from core.rooms.access import RoomAccess, Sight, viewer_of
+from core.storage.memberships import MEMBERSHIPS
+
+
+class Reading:
+    """Reads states, members and events for a requester."""
+
+    def __init__(self, graph: Graph, access: RoomAccess, viewing: Viewing, client_events: ClientEvents) -> None:
+        self._graph = graph
+        self._access = access
+        self._viewing = viewing
+        self._client_events = client_events
+
+    def state(self, requester: Requester, room_id: RoomId) -> list[bytes]:
+        """The state of a room as client events."""
+        sight = self._access.sight(requester, room_id)
+        return self._rendered(requester, sight.state.events().values())
+
+    def state_event(self, requester: Requester, room_id: RoomId, event_type: str, state_key: str) -> StoredEvent:
+        """One state event. Raises NotFound where the state has none under this key."""
+        return self._access.sight(requester, room_id).state.require(event_type, state_key)
+
+    def render_one(self, requester: Requester, stored: StoredEvent) -> bytes:
+        """One event as a client event."""
+        return self._client_events.render((stored,), viewer_of(requester))[0]
+
+    def members(
+        self,
+        requester: Requester,
+        room_id: RoomId,
+        membership: str | None,
+        not_membership: str | None,
+        at: HistoryToken | None,
+    ) -> list[bytes]:
+        """The member events of a room, now or at a token, of some memberships."""
+        sight = self._access.sight(requester, room_id)
+        wanted = [m for m in MEMBERSHIPS[1:] if membership in (None, m) and m != not_membership]
+        if at is None and sight.left_at is None:
+            found = self._graph.memberships.members(sight.room.room_nid, wanted)
+            events = self._graph.events.by_nids(member.event_nid for member in found)
+            return self._rendered(requester, events.values())
+        state = sight.state if at is None else self._state_at(sight, at)
+        listed = state.of_type("m.room.member").values()
+        return self._rendered(requester, [stored for stored in listed if stored.content.get("membership") in wanted])
+
+    def joined_members(self, requester: Requester, room_id: RoomId) -> dict[str, dict[str, Any]]:
+        """display name and avatar of everybody who is in the room; only for those who are themselves."""
+        room = self._access.joined(requester, room_id)
+        members = self._graph.memberships.members(room.room_nid)
+        events = self._graph.events.by_nids(member.event_nid for member in members)
+        return {stored.state_key or "": _shown(stored) for stored in events.values()}
+
+    def joined_rooms(self, requester: Requester) -> list[RoomId]:
+        """The rooms the requester is in."""
+        nids = [one.room_nid for one in self._graph.memberships.rooms_of(requester.user_nid)]
+        return [room.room_id for room in self._graph.rooms.names(nids).values()]
+
+    def event(self, requester: Requester, room_id: RoomId, event_id: EventId) -> StoredEvent:
+        """One event of the room. Raises NotFound where there is none, or none the requester may see."""
+        room = self._graph.rooms.find(room_id)
+        stored = self._graph.events.by_id(event_id)
+        missing = NotFound(f"There is no event {event_id} in this room, or you may not see it.")
+        if room is None or stored is None or stored.room_nid != room.room_nid or not stored.is_visible:
+            raise missing
+        try:
+            self._access.sight(requester, room_id)
+        except Forbidden as refused:
+            raise missing from refused
+        if not self._viewing.may_see(stored, requester.user_nid, requester.user_id):
+            raise missing
+        return stored
+
+    def _state_at(self, sight: Sight, token: HistoryToken) -> RoomState:
+        """The state at a token, for former members not after they left."""
+        page = self._graph.history.page(sight.room.room_nid, token, True, 1)
+        if not page.events:
+            return sight.state
+        newest = page.events[0]
+        if sight.left_at is not None and newest.main_index > sight.left_at:
+            return sight.state
+        return self._graph.states.after(EventNid(newest.nid))
+
+    def _rendered(self, requester: Requester, events: Collection[StoredEvent] | Sequence[StoredEvent]) -> list[bytes]:
+        return self._client_events.render(events, viewer_of(requester), is_bundled=False)
+
+
+def _shown(stored: StoredEvent) -> dict[str, Any]:
+    """What /joined_members shows of a member event; values that are no strings are left out."""
+    content = stored.content
+    shown = {"display_name": content.get("displayname"), "avatar_url": content.get("avatar_url")}
+    return {key: value for key, value in shown.items() if isinstance(value, str)}

@@ -1,0 +1,50 @@
+"""What rooms need of other servers. Federation implements it; until a server federates, nobody else is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from core.errors import NotFound
+from core.ids import RoomAlias, RoomId, ServerName, UserId
+
+
+class RemoteRooms(Protocol):
+    """Rooms that this server is not in."""
+
+    def join(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
+        """Join through another server; returns when the room can be used. Raises MatrixError."""
+
+    def knock(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
+        """Knock through another server. Raises MatrixError."""
+
+    def leave(self, user_id: UserId, room_id: RoomId, content: Mapping[str, Any]) -> None:
+        """Reject an invite, or take back a knock, of a room we are not in. Raises MatrixError."""
+
+    def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """Send an invite to a user of another server, which signs it, and append it. Raises MatrixError."""
+
+    def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
+        """Where another server's alias leads, and servers to join through. Raises NotFound."""
+
+
+class NoRemoteRooms:
+    """A server that talks to no other."""
+
+    def join(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
+        """Raises NotFound."""
+        raise NotFound(f"There is no room {room_id} on this server, and it does not reach others.")
+
+    knock = join
+
+    def leave(self, user_id: UserId, room_id: RoomId, content: Mapping[str, Any]) -> None:
+        """Raises NotFound."""
+        raise NotFound(f"There is no room {room_id} on this server, and it does not reach others.")
+
+    def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """Raises NotFound."""
+        raise NotFound(f"{target} is a user of another server, and this server does not reach others.")
+
+    def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
+        """Raises NotFound."""
+        raise NotFound(f"There is no alias {alias} on this server, and it does not reach others.")

@@ -1,0 +1,136 @@
+"""Sending events: what is checked before the graph is asked, and what plugins may say about it.
+
+Whether an event is allowed is the auth rules' to say, when it is appended. Here are the things that are not about the
+room's graph: contents this server would not make, plugins, repeated requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import BadJson, Forbidden, NotFound
+from core.events.event import Event
+from core.events.limits import MAX_FIELD_BYTES
+from core.graph.drafts import Draft, TransactionId
+from core.graph.graph import Graph
+from core.hooks.manager import PluginManager
+from core.hooks.specs import events as event_hooks
+from core.hooks.specs import permissions
+from core.hooks.verdicts import Reject, Replace
+from core.ids import EventId, Requester, RoomId
+from core.rooms.access import RoomAccess, scope_of
+from core.rooms.aliases import AliasChecks
+from core.rooms.room_view import GraphRoomView
+from core.storage.rooms import RoomName
+
+
+class Sending:
+    """Sends message and state events for local users."""
+
+    def __init__(self, graph: Graph, access: RoomAccess, aliases: AliasChecks, plugins: PluginManager) -> None:
+        self._graph = graph
+        self._access = access
+        self._aliases = aliases
+        self._plugins = plugins
+
+    def send(
+        self, requester: Requester, room_id: RoomId, event_type: str, content: Mapping[str, Any], txn_id: str
+    ) -> EventId:
+        """Send a message event; the id of the event, which a repeated request made before. Raises MatrixError."""
+        redacts = content.get("redacts") if event_type == "m.room.redaction" else None
+        if redacts is not None and not isinstance(redacts, str):
+            raise BadJson("'redacts' must be the id of an event.")
+        room = self._access.known(room_id)
+        if redacts is not None:
+            content = _without_redacts(content)
+        draft = Draft(event_type, requester.user_id, content, redacts=EventId(redacts) if redacts else None)
+        return self._send(requester, room, draft, _transaction(requester, f"send/{room_id}/{event_type}", txn_id))
+
+    def redact(
+        self, requester: Requester, room_id: RoomId, event_id: EventId, content: Mapping[str, Any], txn_id: str
+    ) -> EventId:
+        """Redact an event of the room. Raises NotFound where the room has no such event."""
+        room = self._access.joined(requester, room_id)
+        target = self._graph.events.by_id(event_id)
+        if target is None or target.room_nid != room.room_nid:
+            raise NotFound(f"There is no event {event_id} in this room.")
+        content = _without_redacts(content)
+        draft = Draft("m.room.redaction", requester.user_id, content, redacts=event_id)
+        return self._send(requester, room, draft, _transaction(requester, f"redact/{room_id}/{event_id}", txn_id))
+
+    def set_state(
+        self, requester: Requester, room_id: RoomId, event_type: str, state_key: str, content: Mapping[str, Any]
+    ) -> EventId:
+        """Send a state event; one that would change nothing is not sent, and the present one's id returned."""
+        room = self._access.known(room_id)
+        if event_type == "m.room.canonical_alias":
+            self._aliases.check_canonical(room.room_nid, content, self._graph.states.current(room.room_nid))
+        current = self._graph.states.current(room.room_nid).get(event_type, state_key)
+        if current is not None and current.sender == requester.user_id and current.content == content:
+            self._access.joined(requester, room_id)
+            return current.event_id
+        if self._plugins.has(permissions.user_may_send_state):
+            view = GraphRoomView(self._graph, room)
+            self._plugins.require(
+                permissions.user_may_send_state,
+                user_id=requester.user_id,
+                room=view,
+                event_type=event_type,
+                state_key=state_key,
+                content=content,
+            )
+        return self._send(requester, room, Draft(event_type, requester.user_id, content, state_key), None)
+
+    def _send(self, requester: Requester, room: RoomName, draft: Draft, transaction: TransactionId | None) -> EventId:
+        check_draft(draft)
+        if self._plugins.has(event_hooks.check_event_for_spam) or self._plugins.has(event_hooks.amend_event):
+            draft = self._judged(requester, room, draft)
+        return self._graph.write.send(room.room_nid, [draft], transaction)[0].event_id
+
+    def _judged(self, requester: Requester, room: RoomName, draft: Draft) -> Draft:
+        """The draft as the plugins let it pass. Raises Forbidden with their code and reason."""
+        view = GraphRoomView(self._graph, room)
+        event = draft_event(room, draft)
+        self._plugins.require(event_hooks.check_event_for_spam, event=event, sender=requester.user_id, room=view)
+        verdict = self._plugins.judge(event_hooks.amend_event, event=event, sender=requester.user_id, room=view)
+        if isinstance(verdict, Reject):
+            raise Forbidden(verdict.reason, errcode=verdict.errcode, **verdict.fields)
+        if isinstance(verdict, Replace):
+            return Draft(draft.type, draft.sender, verdict.content, draft.state_key, draft.redacts)
+        return draft
+
+
+def check_draft(draft: Draft) -> None:
+    """Raise BadJson for a type or state key that no event may have."""
+    for name, value in (("type", draft.type), ("state key", draft.state_key or "")):
+        if len(value.encode("utf-8", "surrogatepass")) > MAX_FIELD_BYTES:
+            raise BadJson(f"The event's {name} is longer than {MAX_FIELD_BYTES} bytes.")
+
+
+def draft_event(room: RoomName, draft: Draft) -> Event:
+    """The draft as plugins get to see it: without id, and without a place in the graph."""
+    return Event(
+        room.version,
+        EventId(""),
+        room.room_id,
+        draft.type,
+        draft.sender,
+        draft.state_key,
+        draft.content,
+        (),
+        (),
+        0,
+        draft.origin_server_ts or 0,
+        draft.redacts,
+        {},
+    )
+
+
+def _without_redacts(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The graph puts `redacts` where the room's version wants it; clients may have put it elsewhere."""
+    return {key: value for key, value in content.items() if key != "redacts"}
+
+
+def _transaction(requester: Requester, path: str, txn_id: str) -> TransactionId:
+    return TransactionId(requester.user_nid, scope_of(requester), txn_id, path)
