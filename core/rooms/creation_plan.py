@@ -1,6 +1,7 @@
 """What a new room starts with: the drafts that createRoom's options add up to, in the order the specification gives.
 
-Pure: a request in, drafts out. Whether the creator may, and whether the drafts pass the auth rules, is decided elsewhere.
+Pure: a request in, drafts out. Whether the creator may, and whether the drafts pass the auth rules, is decided
+elsewhere.
 Spec: Client-Server API, "Creation" and POST /createRoom.
 """
 
@@ -27,7 +28,7 @@ _FIRST_TYPES = ("m.room.create", "m.room.member")
 
 @dataclass(frozen=True, slots=True)
 class NewRoom:
-    """The body of createRoom, checked for types, with defaults filled in. Third-party invites are sent by the caller."""
+    """The body of createRoom, checked for types, with defaults filled in."""
 
     version: RoomVersion
     preset: str

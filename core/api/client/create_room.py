@@ -60,7 +60,7 @@ class CreateRoomBody(JsonSchema):
 def blueprint(
     creation: RoomCreation, gate: Gate, server_name: ServerName, default_version: str, encrypted_presets: frozenset[str]
 ) -> Blueprint:
-    """Creation of rooms. `encrypted_presets` are the presets whose rooms are encrypted unless the client says otherwise."""
+    """Creation of rooms, encrypted from the start with `encrypted_presets` unless the client says otherwise."""
     bp, body = Blueprint("client_create_room", __name__), CreateRoomBody()
 
     @bp.post("/_matrix/client/v3/createRoom")
@@ -106,6 +106,7 @@ def _alias(localpart: str | None, server_name: ServerName) -> RoomAlias | None:
     alias = f"#{localpart}:{server_name}"
     if ":" in localpart or any(c.isspace() for c in localpart) or not is_room_alias(alias):
         raise InvalidParam(
-            f"room_alias_name {localpart!r} must have neither a colon nor white space, and the alias at most {MAX_ID_BYTES} bytes."
+            f"room_alias_name {localpart!r} must have neither a colon nor white space, "
+            f"and the alias at most {MAX_ID_BYTES} bytes."
         )
     return RoomAlias(alias)

@@ -149,6 +149,7 @@ def blueprint(memberships: Memberships, aliases: Aliases, gate: Gate) -> Bluepri
 def _room_id(text: str) -> RoomId:
     if not is_room_id(text):
         raise InvalidParam(
-            f"{text!r} is neither a room id (!opaque:example.org) nor a room alias (#name:example.org) of at most {MAX_ID_BYTES} bytes."
+            f"{text!r} is neither a room id (!opaque:example.org) nor a room alias (#name:example.org) "
+            f"of at most {MAX_ID_BYTES} bytes."
         )
     return RoomId(text)
