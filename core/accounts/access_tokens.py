@@ -103,9 +103,7 @@ class AccessTokens:
         stored = self._store.find(digest)
         if stored is None or stored.is_deactivated:
             raise UnknownToken("This access token is not known.", soft_logout=False)
-        known = _Known(
-            _requester(stored), now_ms + KEPT_MS, stored.expires_ms, stored.is_locked, stored.is_suspended
-        )
+        known = _Known(_requester(stored), now_ms + KEPT_MS, stored.expires_ms, stored.is_locked, stored.is_suspended)
         is_expired = stored.expires_ms is not None and stored.expires_ms <= now_ms
         if stored.refresh_nid is not None and not stored.is_used and not is_expired:
             self._writer.submit(lambda transaction: self._use(transaction, stored), stored.user_nid)

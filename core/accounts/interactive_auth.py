@@ -152,9 +152,7 @@ class InteractiveAuth:
         before_ms = self._now_ms() - SESSION_MS
         return self._writer.submit(lambda transaction: self._store.drop_older(transaction, before_ms))
 
-    def _session(
-        self, auth: Mapping[str, Any] | None, digest: bytes
-    ) -> tuple[AuthSession, MatrixError | None]:
+    def _session(self, auth: Mapping[str, Any] | None, digest: bytes) -> tuple[AuthSession, MatrixError | None]:
         wanted = auth.get("session") if auth else None
         now_ms = self._now_ms()
         fresh = AuthSession(new_session_id(), digest, now_ms)

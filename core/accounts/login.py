@@ -7,6 +7,7 @@ A wrong password, an unknown account and one that has no password are answered a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from core.accounts.passwords import Passwords
 from core.accounts.registration import NewAccount, Registration
 from core.accounts.sessions import DeviceRequest, Session, Sessions
 from core.accounts.usernames import typed_user_id
-from core.errors import BadJson, BadRequest, Forbidden, MissingParam, Unauthorized
+from core.errors import BadJson, BadRequest, Forbidden, LimitExceeded, MissingParam, Unauthorized
 from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, passwords, permissions
 from core.hooks.verdicts import PasswordAccepted
@@ -26,7 +27,7 @@ class LoginLimits(Protocol):
     """The rate limits that count per account; core.web.rate_limits has them."""
 
     def check(self, name: str, key: str, cost: float = 1.0) -> None: ...
-    def would_pass(self, name: str, key: str, cost: float = 1.0) -> bool: ...
+    def peek(self, name: str, key: str, cost: float = 1.0) -> None: ...
 
 
 class ThreepidLookup(Protocol):
@@ -111,11 +112,10 @@ class PasswordLogin:
         user_id = self._identifiers.user_id(body)
         key = user_id or "nobody"
         self._limits.check("rc_login.account", key)
-        if not self._limits.would_pass("rc_login.failed_attempts", key):
-            self._limits.check("rc_login.failed_attempts", key)
+        self._limits.peek("rc_login.failed_attempts", key)
         accepted = self._passwords.check(user_id or UserId(""), password)
         if accepted is None:
-            if self._limits.would_pass("rc_login.failed_attempts", key):
+            with suppress(LimitExceeded):  # others may have failed meanwhile; this one is told what is wrong
                 self._limits.check("rc_login.failed_attempts", key)
             raise Forbidden("The user name or the password is wrong.")
         return accepted

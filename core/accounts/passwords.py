@@ -57,7 +57,7 @@ class Passwords:
             raise BadRequest("This server has no plugin that keeps passwords.", errcode="M_FORBIDDEN")
         if isinstance(answer, Reject):
             raise BadRequest(answer.reason, errcode=answer.errcode, **answer.fields)
-        return answer
+        return str(answer)
 
     def check_policy(self, password: str) -> None:
         """Raises: `WeakPassword`, with a sentence that says what is missing."""

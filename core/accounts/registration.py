@@ -97,9 +97,7 @@ class Registration:
             raise UserInUse("This user name is taken.")
         return user_id
 
-    def check_allowed(
-        self, localpart: str, threepids: Sequence[tuple[str, str]], ip: str, user_agent: str
-    ) -> None:
+    def check_allowed(self, localpart: str, threepids: Sequence[tuple[str, str]], ip: str, user_agent: str) -> None:
         """Ask plugins about a registration after its authentication. Raises: `Forbidden`."""
         self._plugins.require(
             permissions.check_registration, localpart=localpart, threepids=threepids, ip=ip, user_agent=user_agent

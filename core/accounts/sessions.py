@@ -150,7 +150,9 @@ class Sessions:
         end_ms = _earliest(old.expires_ms, old.session_expires_ms)
         if end_ms is not None and end_ms <= now_ms:
             raise UnknownToken("This refresh token has expired.", soft_logout=True)
-        (device_id,) = transaction.row("SELECT device_id FROM devices WHERE device_nid = ?", (old.device_nid,)) or (None,)
+        (device_id,) = transaction.row("SELECT device_id FROM devices WHERE device_nid = ?", (old.device_nid,)) or (
+            None,
+        )
         if device_id is None:
             raise UnknownToken("The session of this refresh token was logged out.", soft_logout=False)
         if old.next_nid is not None:
@@ -195,9 +197,7 @@ class Sessions:
         refresh_nid: int | None = None,
     ) -> Session:
         token = new_token(ACCESS_PREFIX)
-        self._tokens.add(
-            transaction, nid, token_hash(token), user_nid, device_nid, now_ms, expires_ms, refresh_nid
-        )
+        self._tokens.add(transaction, nid, token_hash(token), user_nid, device_nid, now_ms, expires_ms, refresh_nid)
         return Session(device_id, token, None, None if expires_ms is None else expires_ms - now_ms)
 
     def _tell(self, transaction: Transaction, user_nid: UserNid) -> None:

@@ -1,7 +1,8 @@
 """Access tokens and refresh tokens, as SHA-256 only: who reads the database cannot act as anybody.
 
 A refresh token and the access token issued with it are a pair. Refreshing makes the next pair and points the old
-refresh token at it; the old pair goes when the next one is first used. Spec: Client-Server API, "Refreshing access tokens".
+refresh token at it; the old pair goes when the next one is first used.
+Spec: Client-Server API, "Refreshing access tokens".
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from core.storage.writer import Transaction
 
 
 class AccessTokenRecord(Table):
-    """An access token. `refresh_nid` is the refresh token it was issued with; `is_used` matters only where there is one."""
+    """An access token. `refresh_nid` is the refresh token it was issued with; `is_used` matters where there is one."""
 
     token_nid = BigIntegerField(primary_key=True)
     token_hash = HashField(unique=True)
@@ -99,7 +100,8 @@ class AccessTokenStore:
         )
         if row is None:
             return None
-        return AccessToken(*row[:7], *(bool(flag) for flag in row[7:13]), row[13])
+        values = (*row[:7], *(bool(flag) for flag in row[7:13]), row[13])
+        return AccessToken(*values)
 
     def find_refresh_in(self, transaction: Transaction, token_hash: bytes) -> RefreshToken | None:
         """The refresh token of this hash, expired or not, seen from inside the writer."""

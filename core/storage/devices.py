@@ -67,9 +67,7 @@ class Sighting:
 
 RemovalListener = Callable[[Transaction, UserNid, Sequence[DeviceNid]], None]
 
-_COLUMNS = (
-    "device_nid, user_nid, device_id, display_name, created_ms, last_seen_ms, last_seen_ip, last_seen_user_agent"
-)
+_COLUMNS = "device_nid, user_nid, device_id, display_name, created_ms, last_seen_ms, last_seen_ip, last_seen_user_agent"
 
 
 class DeviceStore:
@@ -82,7 +80,9 @@ class DeviceStore:
 
     def of_user(self, user_nid: UserNid) -> list[Device]:
         """All devices of a user, oldest first."""
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM devices WHERE user_nid = ? ORDER BY device_nid", (user_nid,))
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM devices WHERE user_nid = ? ORDER BY device_nid", (user_nid,)
+        )
         return [_device(row) for row in rows]
 
     def find(self, user_nid: UserNid, device_id: str) -> Device | None:
@@ -151,10 +151,7 @@ class DeviceStore:
         transaction.add_all(
             "UPDATE devices SET last_seen_ms = ?, last_seen_ip = ?, last_seen_user_agent = ? "
             "WHERE user_nid = ? AND device_id = ? AND COALESCE(last_seen_ms, 0) <= ?",
-            [
-                (s.seen_ms, _cut(s.ip), _cut(s.user_agent), s.user_nid, s.device_id, s.seen_ms)
-                for s in sightings
-            ],
+            [(s.seen_ms, _cut(s.ip), _cut(s.user_agent), s.user_nid, s.device_id, s.seen_ms) for s in sightings],
         )
 
 

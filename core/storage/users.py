@@ -136,6 +136,5 @@ class UserStore:
 
 
 def _user(row: Row) -> User:
-    nid, user_id, created_ms, *rest = row
-    flags, (user_type, appservice_id, version, consent_ms) = [bool(flag) for flag in rest[:7]], rest[7:]
-    return User(nid, UserId(user_id), created_ms, *flags, user_type, appservice_id, version, consent_ms)
+    values = (*row[:3], *(bool(flag) for flag in row[3:10]), *row[10:])
+    return User(*values)

@@ -63,7 +63,7 @@ def blueprint(
         body = read_object(request)
         wanted = device_request(body)
         user, session = login.log_in(body, wanted, Origin(ip, request.environ.get("HTTP_USER_AGENT", "")))
-        answer = {
+        answer: dict[str, Any] = {
             "user_id": user.user_id,
             "device_id": session.device_id,
             "home_server": server_name,

@@ -18,8 +18,17 @@ from core.ids import ServerName
 from core.storage.users import User
 from core.web.gate import Gate, client_address
 from core.web.json_body import read_object
-from core.web.schemas import JsonBool, JsonInt, JsonSchema, JsonString, QueryString, json_reply, load, load_object
-from core.web.schemas import load_query
+from core.web.schemas import (
+    JsonBool,
+    JsonInt,
+    JsonSchema,
+    JsonString,
+    QueryString,
+    json_reply,
+    load,
+    load_object,
+    load_query,
+)
 
 
 class RegisterBody(JsonSchema):
