@@ -27,7 +27,19 @@ from core.accounts.registering import Registering
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
 from core.accounts.shared_secret import SharedSecret
+from core.accounts.account_data import AccountData
+from core.accounts.devices import Devices
+from core.accounts.filters import Filters
+from core.accounts.profiles import Profiles
 from core.api.admin import register as admin_register
+from core.api.client import account_data as account_data_api
+from core.api.client import auth_fallback as auth_fallback_api
+from core.api.client import capabilities as capabilities_api
+from core.api.client import devices as devices_api
+from core.api.client import filter as filter_api
+from core.api.client import profile as profile_api
+from core.storage.account_data import AccountDataStore
+from core.storage.filters import FilterStore
 from core.api.client import login as login_api
 from core.api.client import logout as logout_api
 from core.api.client import registration as registration_api
@@ -138,6 +150,12 @@ class Accounts:
             self.tokens,
             self.plugins,
         )
+        self.account_data_store = AccountDataStore(database)
+        self.account_data = AccountData(self.account_data_store, writer, self.plugins)
+        self.filters = Filters(FilterStore(database), writer)
+        self.profiles = Profiles(NAME, self.users, self.profile_store, writer, self.plugins, self.config)
+        self.tail.follow(self.profiles.follow)
+        self.device_list = Devices(self.devices, self.last_seen, writer)
         self.client = Client(create_app(self.blueprints(), WebSettings()))
 
     def blueprints(self) -> list:
@@ -147,6 +165,12 @@ class Accounts:
             logout_api.blueprint(self.sessions, self.tokens),
             registration_api.blueprint(self.registering, self.token_stage, self.gate, NAME),
             whoami_api.blueprint(self.gate),
+            profile_api.blueprint(self.profiles, self.gate),
+            account_data_api.blueprint(self.account_data, self.gate),
+            filter_api.blueprint(self.filters, self.gate),
+            devices_api.blueprint(self.device_list, self.gate),
+            auth_fallback_api.blueprint(self.interactive, self.gate),
+            capabilities_api.blueprint(capabilities_api.Capabilities("12", ["11", "12"]), self.gate),
             admin_register.blueprint(SharedSecret(SECRET, self.clock), self.registration, self.passwords, NAME),
         ]
 
