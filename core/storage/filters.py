@@ -46,9 +46,7 @@ class FilterStore:
         )
         return number
 
-    def add(
-        self, transaction: Transaction, user_nid: UserNid, content_hash: bytes, content: bytes, keep: int
-    ) -> int:
+    def add(self, transaction: Transaction, user_nid: UserNid, content_hash: bytes, content: bytes, keep: int) -> int:
         """Store a filter and return its number; of the user's older ones `keep` remain at most."""
         same = transaction.value(
             "SELECT number FROM filters WHERE user_nid = ? AND content_hash = ?", (user_nid, content_hash)

@@ -11,45 +11,41 @@ from core.config.registration import RegistrationConfig
 from core.hooks.api import ServerFacts
 from core.hooks.facade import LateApi
 from core.hooks.loading import load_plugins
-from core.web.factory import create_app
-from core.web.gate import Gate
-from core.web.rate_limits import RateLimits
-from core.web.settings import WebSettings
 from werkzeug.test import Client, TestResponse
 
 from core.accounts.access_tokens import AccessTokens
+from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from core.accounts.devices import Devices
+from core.accounts.filters import Filters
 from core.accounts.interactive_auth import InteractiveAuth
 from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, PasswordLogin
 from core.accounts.passwords import Passwords
+from core.accounts.profiles import Profiles
 from core.accounts.registering import Registering
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
 from core.accounts.shared_secret import SharedSecret
-from core.accounts.account_data import AccountData
-from core.accounts.devices import Devices
-from core.accounts.filters import Filters
-from core.accounts.profiles import Profiles
 from core.api.admin import register as admin_register
 from core.api.client import account_data as account_data_api
 from core.api.client import auth_fallback as auth_fallback_api
 from core.api.client import capabilities as capabilities_api
 from core.api.client import devices as devices_api
 from core.api.client import filter as filter_api
-from core.api.client import profile as profile_api
-from core.storage.account_data import AccountDataStore
-from core.storage.filters import FilterStore
 from core.api.client import login as login_api
 from core.api.client import logout as logout_api
+from core.api.client import profile as profile_api
 from core.api.client import registration as registration_api
 from core.api.client import whoami as whoami_api
 from core.ids import ServerName
 from core.storage.access_tokens import AccessTokenStore
+from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database, Settings
 from core.storage.devices import DeviceStore
+from core.storage.filters import FilterStore
 from core.storage.interning import Interner
 from core.storage.log import LogReader, LogTail
 from core.storage.migrations import migrate
@@ -58,6 +54,10 @@ from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
 from core.storage.users import UserStore
 from core.storage.writer import Writer
+from core.web.factory import create_app
+from core.web.gate import Gate
+from core.web.rate_limits import RateLimits
+from core.web.settings import WebSettings
 
 NAME = ServerName("example.org")
 SECRET = "shared"
