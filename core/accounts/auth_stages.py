@@ -1,0 +1,86 @@
+"""The core's own stages of user-interactive authentication.
+
+Spec: Client-Server API, "Authentication types".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.accounts.clock import Clock, wall_clock_ms
+from core.accounts.login import Identifiers
+from core.accounts.passwords import Passwords
+from core.errors import Forbidden, MissingParam
+from core.ids import UserId
+from core.storage.registration_tokens import RegistrationTokenStore
+
+
+class DummyStage:
+    """`m.login.dummy`: passed by asking for it."""
+
+    type = "m.login.dummy"
+
+    def params(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Always right."""
+        return {}
+
+
+class RegistrationTokenStage:
+    """`m.login.registration_token`: the token is checked here and spent when the account is made."""
+
+    type = "m.login.registration_token"
+
+    def __init__(self, tokens: RegistrationTokenStore, now_ms: Clock = wall_clock_ms) -> None:
+        self._tokens = tokens
+        self._now_ms = now_ms
+
+    def params(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Remembers the token. Raises: `MissingParam`, `Forbidden`."""
+        token = auth.get("token")
+        if not isinstance(token, str):
+            raise MissingParam("'auth.token' is required and must be a string.")
+        if not self.is_valid(token):
+            raise Forbidden("This registration token is not valid.")
+        return {"token": token}
+
+    def is_valid(self, token: str) -> bool:
+        """Whether an account could be made with this token now."""
+        found = self._tokens.find(token)
+        return found is not None and found.is_valid(self._now_ms())
+
+
+class PasswordStage:
+    """`m.login.password`: the password of the account that asks."""
+
+    type = "m.login.password"
+
+    def __init__(self, identifiers: Identifiers, passwords: Passwords) -> None:
+        self._identifiers = identifiers
+        self._passwords = passwords
+
+    def params(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`."""
+        password = auth.get("password")
+        if not isinstance(password, str):
+            raise MissingParam("'auth.password' is required and must be a string.")
+        if "identifier" in auth or "user" in auth or "address" in auth:
+            named = self._identifiers.user_id(auth)
+        else:
+            named = user_id
+        accepted = self._passwords.check(named or UserId(""), password)
+        if accepted is None or (user_id is not None and accepted.user_id != user_id):
+            raise Forbidden("The password is wrong.")
+        return {"user_id": accepted.user_id}

@@ -1,0 +1,62 @@
+"""Profiles. Spec: Client-Server API, "Profiles"."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from core.accounts.profiles import MAX_PROFILE_BYTES, Profiles
+from core.errors import InvalidParam, MissingParam
+from core.ids import UserId, is_user_id
+from core.web.gate import Gate
+from core.web.json_body import read_object
+from core.web.schemas import Empty, dump, json_reply
+
+MAX_BODY_BYTES = MAX_PROFILE_BYTES * 4
+"""Bodies may spell a value less compactly than it is stored."""
+
+
+def blueprint(profiles: Profiles, gate: Gate, is_public: bool = True) -> Blueprint:
+    """Reading and changing profiles; with `is_public` False only those who sign in may read."""
+    bp = Blueprint("client_profile", __name__)
+
+    def reader() -> None:
+        if not is_public:
+            gate.authenticate(request, allow_guest=True)
+
+    @bp.get("/_matrix/client/v3/profile/<user_id>")
+    def get_profile(user_id: str) -> ResponseReturnValue:
+        """All fields."""
+        reader()
+        return json_reply(profiles.get(_user_id(user_id)))
+
+    @bp.get("/_matrix/client/v3/profile/<user_id>/<key>")
+    def get_field(user_id: str, key: str) -> ResponseReturnValue:
+        """One field."""
+        reader()
+        return json_reply({key: profiles.get_field(_user_id(user_id), key)})
+
+    @bp.put("/_matrix/client/v3/profile/<user_id>/<key>")
+    def put_field(user_id: str, key: str) -> ResponseReturnValue:
+        """Set one field."""
+        requester = gate.authenticate(request, allow_guest=True)
+        body = read_object(request, MAX_BODY_BYTES)
+        if key not in body:
+            raise MissingParam(f"'{key[:100]}' is required: the body must hold the field that the path names.")
+        profiles.set_field(requester, _user_id(user_id), key, body[key])
+        return dump(Empty, {})
+
+    @bp.delete("/_matrix/client/v3/profile/<user_id>/<key>")
+    def delete_field(user_id: str, key: str) -> ResponseReturnValue:
+        """Remove one field."""
+        requester = gate.authenticate(request, allow_guest=True)
+        profiles.delete_field(requester, _user_id(user_id), key)
+        return dump(Empty, {})
+
+    return bp
+
+
+def _user_id(text: str) -> UserId:
+    if not is_user_id(text):
+        raise InvalidParam("The path must name a user id such as @name:example.org.")
+    return UserId(text)

@@ -1,0 +1,27 @@
+"""The accounts part, served in this process."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import pytest  # noqa: E402 - gevent patches first
+
+from tests.servers.accounts import Accounts  # noqa: E402 - as above
+
+
+@pytest.fixture
+def make_accounts(tmp_path):
+    made = []
+
+    def make(**options):
+        made.append(Accounts(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for accounts in made:
+        accounts.close()
+
+
+@pytest.fixture
+def accounts(make_accounts):
+    return make_accounts()
