@@ -1,0 +1,114 @@
+"""The composition root: every service is built here, once, in the order in which each needs the ones before.
+
+`build(config)` is all that core.wsgi and the tests call. The parts are in core.wiring, one chapter each; nothing outside
+this file and that package sees more than the services it was handed.
+"""
+
+from __future__ import annotations
+
+from core.api import health, landing, metrics
+from core.api.client import versions, well_known
+from core.config import Config
+from core.hooks.specs import observers
+from core.storage.consumers import Consumer, ConsumerRunner
+from core.web.factory import create_app
+from core.web.request_metrics import RequestMetrics
+from core.web.settings import ListenerSettings, WebSettings
+from core.wiring.accounts import build_accounts
+from core.wiring.features import supported_features
+from core.wiring.ground import Ground, build_ground
+from core.wiring.plugins import contributed_blueprints, wire_plugins
+from core.wiring.rooms import build_rooms
+from core.wiring.sync import build_sync
+
+
+class App:
+    """One worker's server, built; `start` it, serve `wsgi`, then `stop_waiting` and `close`."""
+
+    def __init__(self, config: Config) -> None:
+        self.ground = build_ground(config)
+        self.accounts = build_accounts(self.ground)
+        self.rooms = build_rooms(self.ground, self.accounts)
+        self.sync = build_sync(self.ground, self.accounts, self.rooms)
+        blueprints = [
+            health.blueprint(),
+            metrics.blueprint(self.ground.registry),
+            landing.blueprint(self.ground.server_name),
+            versions.blueprint(supported_features()),
+            well_known.blueprint(_well_known(config)),
+            *self.accounts.blueprints,
+            *self.rooms.blueprints,
+            *self.sync.blueprints,
+            *contributed_blueprints(self.ground),
+        ]
+        request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
+        self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
+        self._consumers = [_runner(self.ground, consumer) for consumer in (self.rooms.profile_updates,)]
+
+    def start(self) -> None:
+        """Begin the background work; from here on requests may be served."""
+        self.accounts.last_seen.start()
+        for runner in self._consumers:
+            runner.start()
+        wire_plugins(self.ground, self.accounts, self.rooms)
+        self.ground.plugins.tell(observers.server_started)
+
+    def stop_waiting(self) -> None:
+        """End long-polls with an ordinary empty answer."""
+        self.sync.notifier.stop_waiting()
+
+    def close(self) -> None:
+        """Finish what was begun and let go of the database."""
+        self.ground.plugins.tell(observers.server_stopping)
+        for runner in self._consumers:
+            runner.stop()
+        self.accounts.last_seen.stop()
+        self.ground.storage.close()
+
+    def banner_facts(self) -> list[tuple[str, str]]:
+        """What the start-up banner says that only the built server knows."""
+        names = [plugin.name for plugin in self.ground.plugins.summaries()]
+        return [("plugins", ", ".join(names) or "none")]
+
+
+def build(config: Config) -> App:
+    """The server that `config` describes. Raises ConfigError, PluginError, SchemaError, DatabaseInUse, OSError."""
+    return App(config)
+
+
+def _runner(ground: Ground, consumer: Consumer) -> ConsumerRunner:
+    storage = ground.storage
+    return ConsumerRunner(
+        consumer,
+        storage.log,
+        storage.log_keeper,
+        storage.tail,
+        storage.writer,
+        storage.cursors,
+        storage.fence,
+    )
+
+
+def _web_settings(config: Config) -> WebSettings:
+    listeners = tuple(
+        ListenerSettings(
+            tuple(listener.binds()),
+            frozenset(listener.resources),
+            listener.x_forwarded,
+            listener.request_id_header,
+        )
+        for listener in config.listeners.listeners
+    )
+    return WebSettings(listeners, access_log="json" if config.logging.access_log else "off")
+
+
+def _well_known(config: Config) -> well_known.WellKnown:
+    server = config.server
+    support = {"contacts": list(server.support_contacts), "support_page": server.support_page}
+    return well_known.WellKnown(
+        server_name=config.server_name,
+        public_baseurl=server.public_baseurl or "",
+        extra_client_content=server.extra_well_known_client_content,
+        serves_server_document=server.serve_server_wellknown,
+        support={key: value for key, value in support.items() if value},
+    )

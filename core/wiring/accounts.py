@@ -1,0 +1,113 @@
+"""Accounts: users, sessions, login, registration, profiles, account data, filters, and their endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from core.accounts.access_tokens import AccessTokens
+from core.accounts.account_data import AccountData
+from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from core.accounts.devices import Devices
+from core.accounts.filters import Filters
+from core.accounts.interactive_auth import InteractiveAuth
+from core.accounts.last_seen import LastSeen
+from core.accounts.login import Identifiers, Login, PasswordLogin
+from core.accounts.passwords import Passwords
+from core.accounts.profiles import Profiles
+from core.accounts.registering import Registering
+from core.accounts.registration import Registration
+from core.accounts.sessions import Sessions
+from core.accounts.shared_secret import SharedSecret
+from core.api.admin import register as admin_register
+from core.api.client import account_data as account_data_api
+from core.api.client import auth_fallback, capabilities, devices, filter, login, logout, profile, registration, whoami
+from core.events.room_versions import ROOM_VERSIONS
+from core.storage.access_tokens import AccessTokenStore
+from core.storage.account_data import AccountDataStore
+from core.storage.auth_sessions import AuthSessionStore
+from core.storage.devices import DeviceStore
+from core.storage.filters import FilterStore
+from core.storage.profiles import ProfileStore
+from core.storage.registration_tokens import RegistrationTokenStore
+from core.storage.users import UserStore
+from core.web.gate import Gate
+from core.wiring.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPart:
+    """The services others use, and what has to be started and stopped."""
+
+    gate: Gate
+    users: UserStore
+    profiles: Profiles
+    account_data_store: AccountDataStore
+    filters: Filters
+    interactive: InteractiveAuth
+    sessions: Sessions
+    tokens: AccessTokens
+    devices: DeviceStore
+    last_seen: LastSeen
+    blueprints: list[Blueprint]
+
+
+def build_accounts(ground: Ground) -> AccountsPart:
+    """Build the part over an open database."""
+    config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
+    database, writer = storage.database, storage.writer
+    users, device_store, profile_store = UserStore(database), DeviceStore(database), ProfileStore(database)
+    registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
+    last_seen = LastSeen(device_store, writer)
+    tokens = AccessTokens(token_store, writer, last_seen)
+    gate = Gate(tokens, ground.limits)
+    sessions = Sessions(device_store, token_store, writer, config.auth)
+    making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
+    passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
+    token_stage = RegistrationTokenStage(registration_tokens)
+    key = (config.auth.form_secret or "").encode()
+    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords))
+    interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
+    methods = [PasswordLogin(identifiers, passwords, ground.limits)]
+    signing_in = Login(methods, users, sessions, making, plugins, name)
+    registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
+    account_data_store = AccountDataStore(database)
+    account_data = AccountData(account_data_store, writer, plugins)
+    filters = Filters(FilterStore(database), writer)
+    profiles = Profiles(name, users, profile_store, writer, plugins, config.registration)
+    storage.tail.follow(tokens.follow)
+    storage.tail.follow(profiles.follow)
+    secret = SharedSecret(config.registration.registration_shared_secret)
+    shown = capabilities.Capabilities(
+        config.rooms.default_room_version,
+        list(ROOM_VERSIONS),
+        set_displayname=config.registration.enable_set_displayname,
+        set_avatar_url=config.registration.enable_set_avatar_url,
+    )
+    blueprints = [
+        login.blueprint(signing_in, sessions, gate, name),
+        logout.blueprint(sessions, tokens),
+        registration.blueprint(registering, token_stage, gate, name),
+        whoami.blueprint(gate),
+        profile.blueprint(profiles, gate, not config.registration.require_auth_for_profile_requests),
+        account_data_api.blueprint(account_data, gate),
+        filter.blueprint(filters, gate),
+        devices.blueprint(Devices(device_store, last_seen, writer), gate),
+        auth_fallback.blueprint(interactive, gate),
+        capabilities.blueprint(shown, gate),
+        admin_register.blueprint(secret, making, passwords, name),
+    ]
+    return AccountsPart(
+        gate,
+        users,
+        profiles,
+        account_data_store,
+        filters,
+        interactive,
+        sessions,
+        tokens,
+        device_store,
+        last_seen,
+        blueprints,
+    )
