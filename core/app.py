@@ -1,7 +1,7 @@
 """The composition root: every service is built here, once, in the order in which each needs the ones before.
 
-`build(config)` is all that core.wsgi and the tests call. The parts are in core.wiring, one chapter each; nothing outside
-this file and that package sees more than the services it was handed.
+`build(config)` is all that core.wsgi and the tests call. The parts are in core.wiring, one chapter each; nothing
+outside this file and that package sees more than the services it was handed.
 """
 
 from __future__ import annotations

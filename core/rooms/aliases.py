@@ -19,6 +19,7 @@ from core.hooks.specs import permissions
 from core.ids import Requester, RoomAlias, RoomId, RoomNid, ServerName, is_room_alias, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.remote_rooms import RemoteRooms
+from core.rooms.residents import Residents
 from core.storage.room_aliases import RoomAliasStore
 from core.storage.writer import Transaction, Writer
 
@@ -26,8 +27,11 @@ from core.storage.writer import Transaction, Writer
 class AliasChecks:
     """What a canonical alias event may say."""
 
-    def __init__(self, graph: Graph, store: RoomAliasStore, remote: RemoteRooms, server_name: ServerName) -> None:
+    def __init__(
+        self, graph: Graph, store: RoomAliasStore, remote: RemoteRooms, residents: Residents, server_name: ServerName
+    ) -> None:
         self._graph = graph
+        self._residents = residents
         self._store = store
         self._remote = remote
         self._server_name = server_name
@@ -39,8 +43,8 @@ class AliasChecks:
         found = self._store.find(alias)
         if found is None:
             raise NotFound(f"There is no room alias {alias}.")
-        servers = [server for server in self._graph.servers.current(found[0]) if server != self._server_name]
-        return self._graph.rooms.name(found[0]).room_id, [self._server_name, *servers]
+        others = [server for server in self._residents.of(found[0]) if server != self._server_name]
+        return self._graph.rooms.name(found[0]).room_id, [self._server_name, *others]
 
     def check_canonical(self, room: RoomNid, content: Mapping[str, Any], state: RoomState) -> None:
         """Raise InvalidParam or M_BAD_ALIAS for an alias that is new to the event and does not lead to the room."""

@@ -20,6 +20,7 @@ from core.ids import EventId, Requester, RoomId, ServerName, UserId, is_user_id,
 from core.rooms.access import NOT_HERE, RoomAccess
 from core.rooms.profiles import Profiles
 from core.rooms.remote_rooms import RemoteRooms
+from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.room_view import GraphRoomView
 from core.storage.rooms import RoomName
@@ -37,8 +38,10 @@ class Memberships:
         remote: RemoteRooms,
         plugins: PluginManager,
         server_name: ServerName,
+        residents: Residents,
     ) -> None:
         self._graph = graph
+        self._residents = residents
         self._access = access
         self._profiles = profiles
         self._restricted = restricted
@@ -56,7 +59,7 @@ class Memberships:
         """Join a room, through another server where nobody here is in it."""
         user = requester.user_id
         content = {**self._profiles.member_fields(user), **(extra or {}), "membership": "join"}
-        room = self._local(room_id)
+        room = self._residents.find_local(room_id)
         current = None if room is None else self._member(room, user)
         if current is not None and _membership(current) == "join":
             return room_id
@@ -80,7 +83,7 @@ class Memberships:
     def leave(self, requester: Requester, room_id: RoomId, reason: str | None = None) -> None:
         """Leave a room, reject an invite, or take back a knock; leaving where one is not any more does nothing."""
         content = _with_reason({"membership": "leave"}, reason)
-        room = self._local(room_id)
+        room = self._residents.find_local(room_id)
         if room is None:
             if self._out_of_band(requester, room_id):
                 self._remote.leave(requester.user_id, room_id, content)
@@ -142,7 +145,7 @@ class Memberships:
         """Ask to be let in."""
         fields = self._profiles.member_fields(requester.user_id)
         content = _with_reason({**fields, "membership": "knock"}, reason)
-        room = self._local(room_id)
+        room = self._residents.find_local(room_id)
         if room is None:
             self._remote.knock(requester.user_id, room_id, via, content)
         else:
@@ -152,12 +155,9 @@ class Memberships:
     def forget(self, requester: Requester, room_id: RoomId) -> None:
         """Stop remembering a room one has left. Raises BadRequest for a room one is still in."""
         room = self._graph.rooms.find(room_id)
-        membership = None if room is None else self._graph.memberships.of(room.room_nid, requester.user_nid)
-        if room is None or membership is None:
+        if room is None or self._graph.memberships.of(room.room_nid, requester.user_nid) is None:
             raise NotFound(f"You were never in room {room_id}.")
-        if membership.membership not in ("leave", "ban"):
-            raise BadRequest(f"You are still in room {room_id}; leave it before you forget it.")
-        self._graph.members.forget(membership)
+        self._graph.members.forget(room.room_nid, requester.user_nid)
 
     def set_by_state(
         self, requester: Requester, room_id: RoomId, target: UserId, content: Mapping[str, Any]
@@ -181,19 +181,6 @@ class Memberships:
 
     def _send(self, room: RoomName, sender: UserId, target: UserId, content: Mapping[str, Any]) -> StoredEvent:
         return self._graph.write.send(room.room_nid, [Draft("m.room.member", sender, content, target)])[0]
-
-    def _local(self, room_id: RoomId) -> RoomName | None:
-        """The room, if this server takes part in it."""
-        room = self._graph.rooms.find(room_id)
-        if room is None or not self._graph.servers.is_in(room.room_nid, self._server_name):
-            return self._own_empty_room(room)
-        return room
-
-    def _own_empty_room(self, room: RoomName | None) -> RoomName | None:
-        """A room all have left, but whose whole graph is here: nobody else can let anybody in either."""
-        if room is None or not len(self._graph.states.current(room.room_nid)):
-            return None
-        return None if self._graph.servers.current(room.room_nid) else room
 
     def _member(self, room: RoomName, user: UserId) -> StoredEvent | None:
         return self._graph.states.current(room.room_nid).get("m.room.member", user)

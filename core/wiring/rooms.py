@@ -31,6 +31,7 @@ from core.rooms.paging import Paging
 from core.rooms.profile_updates import ProfileUpdates
 from core.rooms.reading import Reading
 from core.rooms.remote_rooms import NoRemoteRooms
+from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
@@ -86,9 +87,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids)
     access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
-    checks = AliasChecks(graph, alias_store, remote, name)
+    residents = Residents(graph, name)
+    checks = AliasChecks(graph, alias_store, remote, residents, name)
     aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name)
-    memberships = Memberships(graph, access, profiles, RestrictedJoins(graph, name), remote, plugins, name)
+    memberships = Memberships(graph, access, profiles, RestrictedJoins(graph, name), remote, plugins, name, residents)
     sending = Sending(graph, access, checks, plugins)
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
