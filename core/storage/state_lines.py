@@ -128,6 +128,11 @@ class StateLineStore:
         )
         return None if row is None else (row[0], row[1])
 
+    def first_keyframe(self, line: int, upto: int) -> int | None:
+        """The index of the oldest keyframe of `line`, if it is not after `upto`."""
+        found: int | None = self._database.value("SELECT MIN(line_index) FROM state_keyframes WHERE line_nid = ?", (line,))
+        return found if found is not None and found <= upto else None
+
     def changes(
         self, source: Database | Transaction, line: int, after: int, upto: int
     ) -> list[tuple[TextNid, TextNid, int, int]]:
