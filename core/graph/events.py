@@ -66,9 +66,7 @@ class EventReader:
             raise NotFound(f"There is no event {event_id} here.")
         return found
 
-    def by_ids(
-        self, event_ids: Collection[EventId], source: Transaction | None = None
-    ) -> dict[EventId, StoredEvent]:
+    def by_ids(self, event_ids: Collection[EventId], source: Transaction | None = None) -> dict[EventId, StoredEvent]:
         """Events by id."""
         found: dict[EventId, StoredEvent] = {}
         missing: list[EventId] = []

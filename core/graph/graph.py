@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.events.signatures import SigningKey
+from core.graph.appending.appender import Appender
+from core.graph.appending.sending import Author
+from core.graph.appending.work import Bench
 from core.graph.events import EventReader
 from core.graph.history import History
 from core.graph.lines import StateReader
 from core.graph.members import Members
-from core.graph.stores import GraphStores
-from core.graph.purging import Purger
 from core.graph.room_graph import RoomGraph
+from core.graph.sent_requests import SentRequests
 from core.graph.states import RoomStates
+from core.graph.stores import GraphStores
 from core.graph.tips import TipReader
 from core.ids import ServerName
 from core.storage.database import Database
@@ -48,8 +51,6 @@ class Graph:
     """Pages, timelines, gaps."""
     members: Members
     """Forgetting rooms and invites to rooms we are not in."""
-    purger: Purger
-    """Takes history away."""
     memberships: MembershipStore
     out_of_band: OutOfBandStore
     servers: RoomServerStore
@@ -95,13 +96,15 @@ def build_graph(
         relations=RelationStore(database),
         transaction_ids=TransactionIdStore(database),
     )
+    appender = Appender(Bench(database, stores, reader, states, texts), tips, writer, server_name)
     return Graph(
-        write=RoomGraph(database, writer, stores, reader, states, tips, texts, server_name, signing_key, now_ms),
+        write=RoomGraph(
+            appender, SentRequests(database, stores.transaction_ids), Author(server_name, signing_key, now_ms)
+        ),
         states=RoomStates(tips, states, lines, reader, texts),
         events=reader,
         history=History(database, events, edges, LogReader(database), reader, tips),
-        members=Members(writer, stores, reader, texts),
-        purger=Purger(database, writer, stores, reader, states, tips),
+        members=Members(writer, appender),
         memberships=stores.memberships,
         out_of_band=stores.out_of_band,
         servers=stores.servers,

@@ -87,7 +87,13 @@ class History:
     """Reads events in order."""
 
     def __init__(
-        self, database: Database, store: EventStore, edges: EdgeStore, log: LogReader, events: EventReader, tips: TipReader
+        self,
+        database: Database,
+        store: EventStore,
+        edges: EdgeStore,
+        log: LogReader,
+        events: EventReader,
+        tips: TipReader,
     ) -> None:
         self._database = database
         self._store = store

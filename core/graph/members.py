@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from core.errors import BadRequest
 from core.events.event import Event
-from core.graph.events import EventReader
-from core.graph.outliers import add_outlier_row
-from core.graph.stored_event import StoredEvent
-from core.graph.stores import GraphStores
+from core.graph.appending.admission import Appended
+from core.graph.appending.appender import Appender
+from core.graph.appending.placing import keep_outlier
+from core.graph.appending.relating import texts_of
+from core.graph.appending.work import Work
+from core.graph.stored_event import StoredEvent, Verdict
 from core.ids import RoomNid, UserNid
-from core.storage.interning import Interner
 from core.storage.log import Kind
 from core.storage.memberships import OutOfBand, membership_of
 from core.storage.writer import Transaction, Writer
@@ -18,11 +19,10 @@ from core.storage.writer import Transaction, Writer
 class Members:
     """Writes what is known of local users' memberships beside the rooms' own states."""
 
-    def __init__(self, writer: Writer, stores: GraphStores, events: EventReader, texts: Interner) -> None:
+    def __init__(self, writer: Writer, appender: Appender) -> None:
         self._writer = writer
-        self._stores = stores
-        self._events = events
-        self._texts = texts
+        self._appender = appender
+        self._stores = appender.bench.stores
 
     def forget(self, room: RoomNid, user: UserNid) -> None:
         """Forget a room the user has left or was banned from. Raises BadRequest (400, M_UNKNOWN) while they are in it.
@@ -47,15 +47,20 @@ class Members:
         `event` is their member event, judged as far as it can be; it is kept as an outlier. Logged as OUT_OF_BAND under
         the user. Where the same event is kept already, its stripped state is renewed.
         """
-        self._texts.nids({event.type, event.sender, event.state_key or ""})
+        texts = self._appender.bench.texts
+        texts.nids(texts_of(event.type, event.sender, event.state_key, event.content))
+        user = UserNid(texts.nid(event.state_key or ""))
         self._stores.events.reserve_nids()
-        user = self._texts.nid(event.state_key or "")
 
-        def apply(transaction: Transaction) -> StoredEvent:
-            stored = add_outlier_row(transaction, self._stores, self._events, self._texts, room, event)
-            member = OutOfBand(room, user, membership_of(event.content), stored.nid, stripped_state)
+        def plan(work: Work) -> None:
+            if not work.known.by_ids((event.event_id,)):
+                keep_outlier(work, event, Verdict.ACCEPTED)
+
+        def also(transaction: Transaction, appended: Appended) -> None:
+            nid = appended.events[0].nid if appended.events else self._appender.bench.events.get(event.event_id).nid
+            member = OutOfBand(room, user, membership_of(event.content), nid, stripped_state)
             self._stores.out_of_band.put(transaction, member)
-            transaction.log(Kind.OUT_OF_BAND, user, stored.nid)
-            return stored
+            transaction.log(Kind.OUT_OF_BAND, user, nid)
 
-        return self._writer.submit(apply, room)
+        self._appender.prepared(room, plan, also)
+        return self._appender.bench.events.get(event.event_id)

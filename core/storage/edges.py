@@ -51,15 +51,15 @@ class EdgeStore:
         self._add = database.dialect.insert_new(Edge)
         self._add_gap = database.dialect.insert_new(BackwardExtremity)
 
-    def add(self, transaction: Transaction, event: EventNid, prevs: Collection[EventNid]) -> None:
-        """Write the edges of an event that got its place."""
-        for prev in prevs:
-            transaction.add(self._add, (prev, event))
+    def add(self, transaction: Transaction, edges: Collection[tuple[EventNid, EventNid]]) -> None:
+        """Write edges: (prev event, event)."""
+        for edge in edges:
+            transaction.add(self._add, edge)
 
-    def add_gaps(self, transaction: Transaction, room: RoomNid, event: EventNid, missing: Collection[EventId]) -> None:
-        """Note that what comes before `event` is missing."""
-        for event_id in missing:
-            transaction.add(self._add_gap, (room, event, event_id))
+    def add_gaps(self, transaction: Transaction, room: RoomNid, gaps: Collection[tuple[EventNid, EventId]]) -> None:
+        """Note that what comes before some events is missing: (event, missing event)."""
+        for nid, event_id in gaps:
+            transaction.add(self._add_gap, (room, nid, event_id))
 
     def close_gaps(self, transaction: Transaction, found: EventId) -> None:
         """`found` got its place: nothing misses it any longer."""

@@ -11,9 +11,10 @@ from enum import IntFlag
 
 from core.ids import EventId, EventNid, RoomNid
 from core.storage.database import IDS_PER_QUERY, Database, Row
+from core.storage.numbers import Numbers
 from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, BytesField, IntegerField, MatrixStringField, SmallIntegerField, Table
-from core.storage.writer import Transaction, Writer, advance
+from core.storage.writer import Transaction, Writer
 
 NID_BLOCK = 20_000
 """How many event numbers are reserved at a time; those unused at a stop are given up."""
@@ -96,24 +97,17 @@ class EventStore:
     """Rows of events. Methods that read take where from: the database, or the transaction to see its own writes."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
-        self._writer = writer
         self._insert = database.dialect.insert(EventRow)
         self._insert_auth = database.dialect.upsert(AuthEdges)
-        self._next = 0
-        self._end = 0
+        self._numbers = Numbers(writer, "events", NID_BLOCK, NID_MARGIN)
 
-    def reserve_nids(self) -> None:
-        """Make sure that `take_nid` has numbers to give. Call outside any job; it may wait for the writer."""
-        if self._end - self._next < NID_MARGIN:
-            last = self._writer.submit(lambda transaction: advance(transaction, "events", NID_BLOCK))
-            self._next, self._end = last - NID_BLOCK + 1, last + 1
+    def reserve_nids(self, count: int = 0) -> None:
+        """Make sure that `take_nid` has `count` numbers, and some more, to give. Call outside any job; it may wait."""
+        self._numbers.reserve(count)
 
-    def take_nid(self, transaction: Transaction) -> EventNid:
-        """A number for a new event. A job that fails leaves it unused."""
-        if self._next >= self._end:
-            return EventNid(advance(transaction, "events", 1))
-        self._next += 1
-        return EventNid(self._next - 1)
+    def take_nid(self) -> EventNid:
+        """A number for a new event, state line or delta. Raises NumbersExhausted."""
+        return EventNid(self._numbers.take())
 
     def by_ids(self, source: Database | Transaction, event_ids: Collection[EventId]) -> list[Row]:
         """Rows by event id; those unknown are left out."""
@@ -159,6 +153,11 @@ class EventStore:
         transaction.run(
             "UPDATE events SET pdu = ?, flags = ?, redacted_by = ? WHERE event_nid = ?", (pdu, flags, redaction, nid)
         )
+
+    def lowest_depth(self, source: Database | Transaction, room: RoomNid) -> int:
+        """The smallest local depth in a room, outliers apart; 0 in an empty one."""
+        found = source.value("SELECT MIN(local_depth) FROM events WHERE room_nid = ? AND (flags & 1) = 0", (room,))
+        return int(found or 0)
 
     def page(
         self, source: Database | Transaction, room: RoomNid, depth: int, nid: int, backwards: bool, limit: int

@@ -114,9 +114,13 @@ class MembershipStore:
         self, user: UserNid, memberships: Collection[str] = ("join",), with_forgotten: bool = False
     ) -> list[Membership]:
         """The rooms in which the user has one of `memberships`; those they forgot only `with_forgotten`."""
-        unforgotten = "" if with_forgotten else (
-            " AND NOT EXISTS (SELECT 1 FROM forgotten_rooms f WHERE f.user_nid = m.user_nid "
-            "AND f.room_nid = m.room_nid AND f.event_nid = m.event_nid)"
+        unforgotten = (
+            ""
+            if with_forgotten
+            else (
+                " AND NOT EXISTS (SELECT 1 FROM forgotten_rooms f WHERE f.user_nid = m.user_nid "
+                "AND f.room_nid = m.room_nid AND f.event_nid = m.event_nid)"
+            )
         )
         wanted = [_NUMBER[name] for name in memberships]
         return self._read(
@@ -153,7 +157,8 @@ class MembershipStore:
     def put(self, transaction: Transaction, memberships: Sequence[Membership]) -> None:
         """Write memberships as the current state now has them; '' where it has none any more."""
         transaction.add_all(
-            self._put, [(m.room_nid, m.user_nid, _NUMBER[m.membership], m.event_nid, m.since_index) for m in memberships]
+            self._put,
+            [(m.room_nid, m.user_nid, _NUMBER[m.membership], m.event_nid, m.since_index) for m in memberships],
         )
 
     def _read(self, where: str, params: Sequence[int]) -> list[Membership]:

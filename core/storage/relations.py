@@ -82,7 +82,10 @@ class RelationStore:
         """Write relations of events that got their place."""
         transaction.add_all(
             self._add,
-            [(r.parent_id, r.rel_type_nid, r.child_nid, r.room_nid, r.type_nid, r.sender_nid, r.key_nid) for r in relations],
+            [
+                (r.parent_id, r.rel_type_nid, r.child_nid, r.room_nid, r.type_nid, r.sender_nid, r.key_nid)
+                for r in relations
+            ],
         )
 
     def remove_child(self, transaction: Transaction, child: EventNid) -> None:

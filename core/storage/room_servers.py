@@ -44,7 +44,9 @@ class RoomServerStore:
 
     def now_in(self, room: RoomNid) -> list[TextNid]:
         """The servers with a joined user in the room."""
-        rows = self._database.rows("SELECT server_nid FROM room_servers WHERE room_nid = ? AND to_index = ?", (room, OPEN))
+        rows = self._database.rows(
+            "SELECT server_nid FROM room_servers WHERE room_nid = ? AND to_index = ?", (room, OPEN)
+        )
         return [TextNid(row[0]) for row in rows]
 
     def in_at(self, room: RoomNid, index: int) -> list[TextNid]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from core.events.room_versions import ROOM_VERSIONS, RoomVersion
 from core.ids import RoomId, RoomNid
 from core.storage.database import Database
+from core.storage.numbers import Numbers
 from core.storage.tables import BigIntegerField, IntegerField, MatrixStringField, Table
-from core.storage.writer import Transaction, Writer, advance
+from core.storage.writer import Transaction, Writer
 
 CACHED_ROOMS = 100_000
 """How many rooms' ids and versions are kept in memory; at most about 40 MB."""
@@ -66,12 +67,15 @@ class RoomStore:
         self._names: dict[int, RoomName] = {}
         self._nids: dict[str, RoomName] = {}
         self._insert = database.dialect.insert_new(Room)
+        self._numbers = Numbers(writer, "rooms", block=200, margin=0)
 
     def find(self, room_id: RoomId) -> RoomName | None:
         """The room of that id, if we know it, even by name only."""
         found = self._nids.get(room_id)
         if found is None:
-            self._keep(self._database.rows("SELECT room_nid, room_id, version FROM rooms WHERE room_id = ?", (room_id,)))
+            self._keep(
+                self._database.rows("SELECT room_nid, room_id, version FROM rooms WHERE room_id = ?", (room_id,))
+            )
             found = self._nids.get(room_id)
         return found
 
@@ -84,7 +88,9 @@ class RoomStore:
         found = {room: self._names[room] for room in rooms if room in self._names}
         missing = [room for room in rooms if room not in found]
         if missing:
-            rows = self._database.rows_in("SELECT room_nid, room_id, version FROM rooms WHERE room_nid IN ({})", missing)
+            rows = self._database.rows_in(
+                "SELECT room_nid, room_id, version FROM rooms WHERE room_nid IN ({})", missing
+            )
             found.update((name.room_nid, name) for name in self._keep(rows))
         return found
 
@@ -93,18 +99,21 @@ class RoomStore:
         found = self.find(room_id)
         if found is not None:
             return found
-        self._writer.submit(lambda transaction: self.add(transaction, self.next_nid(transaction), room_id, version))
+        room = self.take_nid()
+        self._writer.submit(lambda transaction: self.add(transaction, room, room_id, version))
         found = self.find(room_id)
         assert found is not None, "the room's row was just committed"
         return found
 
-    def next_nid(self, transaction: Transaction) -> RoomNid:
-        """A number for a new room."""
-        return RoomNid(advance(transaction, "rooms", 1))
+    def take_nid(self) -> RoomNid:
+        """A number for a new room. Call outside any job; it may wait for the writer."""
+        self._numbers.reserve(1)
+        return RoomNid(self._numbers.take())
 
     def add(self, transaction: Transaction, room: RoomNid, room_id: RoomId, version: RoomVersion) -> None:
         """Write the row of a new room without a state; one with the same id stays as it is."""
-        transaction.add(self._insert, (room, room_id, version.id, 0, 0, 0, 0, 0, 0))
+        # at once, since another job of the group may have queued updates of rooms, which would go out first
+        transaction.run(self._insert, (room, room_id, version.id, 0, 0, 0, 0, 0, 0))
 
     def row(self, source: Database | Transaction, room: RoomNid) -> RoomRow:
         """The changing row. Raises KeyError for a number never given out."""

@@ -15,7 +15,7 @@ from peewee import CompositeKey
 from core.ids import EventNid, RoomNid, TextNid
 from core.storage.database import Database
 from core.storage.tables import BigIntegerField, BytesField, SmallIntegerField, Table
-from core.storage.writer import Transaction, advance
+from core.storage.writer import Transaction
 
 StateNidKey = tuple[TextNid, TextNid]
 """(event type, state key), by number."""
@@ -106,10 +106,6 @@ class StateLineStore:
         self._add_keyframe = dialect.upsert(Keyframe)
         self._put_current = dialect.upsert(CurrentState)
 
-    def new_line_nid(self, transaction: Transaction) -> int:
-        """A number for a new line."""
-        return advance(transaction, "state_lines", 1)
-
     def lines(self, source: Database | Transaction, nids: Collection[int]) -> dict[int, Line]:
         """Lines by number."""
         sql = (
@@ -130,7 +126,9 @@ class StateLineStore:
 
     def first_keyframe(self, line: int, upto: int) -> int | None:
         """The index of the oldest keyframe of `line`, if it is not after `upto`."""
-        found: int | None = self._database.value("SELECT MIN(line_index) FROM state_keyframes WHERE line_nid = ?", (line,))
+        found: int | None = self._database.value(
+            "SELECT MIN(line_index) FROM state_keyframes WHERE line_nid = ?", (line,)
+        )
         return found if found is not None and found <= upto else None
 
     def changes(
@@ -143,9 +141,7 @@ class StateLineStore:
             (line, after, upto),
         )
 
-    def latest(
-        self, source: Database | Transaction, line: int, key: StateNidKey, upto: int
-    ) -> tuple[int, int] | None:
+    def latest(self, source: Database | Transaction, line: int, key: StateNidKey, upto: int) -> tuple[int, int] | None:
         """(index, event or 0) of the newest change of `key` on `line` at or before `upto`."""
         row = source.row(
             "SELECT line_index, new_nid FROM state_changes WHERE line_nid = ? AND type_nid = ? AND state_key_nid = ? "

@@ -50,10 +50,19 @@ class TransactionIdStore:
         """(user, scope, transaction id) of each of `events` that a local request made: for `unsigned.transaction_id`."""
         sql = "SELECT event_nid, user_nid, scope, txn_id FROM transaction_ids WHERE event_nid IN ({})"
         rows = rows_in(self._database, sql, events)
-        return {nid: (UserNid(user), scope, txn_id.decode("utf-8", "surrogatepass")) for nid, user, scope, txn_id in rows}
+        return {
+            nid: (UserNid(user), scope, txn_id.decode("utf-8", "surrogatepass")) for nid, user, scope, txn_id in rows
+        }
 
     def add(
-        self, transaction: Transaction, request: bytes, event: EventNid, user: UserNid, scope: str, txn_id: str, now_ms: int
+        self,
+        transaction: Transaction,
+        request: bytes,
+        event: EventNid,
+        user: UserNid,
+        scope: str,
+        txn_id: str,
+        now_ms: int,
     ) -> None:
         """Remember a request, in the transaction that makes its event."""
         raw = txn_id.encode("utf-8", "surrogatepass")

@@ -40,6 +40,5 @@ MIGRATION = Migration(
         ),
         add_sequence("rooms"),
         add_sequence("events"),
-        add_sequence("state_lines"),
     ),
 )
