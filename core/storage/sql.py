@@ -79,6 +79,7 @@ class Dialect:
             creation = schema._create_table(safe=True).query()[0]
             indexes = [ctx.query()[0] for ctx in schema._create_indexes(safe=True)]
         if self.is_mysql:
+            creation = creation.removesuffix(" WITHOUT ROWID")
             creation += " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC"
         return [creation, *indexes]
 

@@ -1,0 +1,140 @@
+"""Where a room stands: its forward extremities, its current state, and the counters an append needs.
+
+A tip is a value. An append makes the next one, which takes effect when it has been committed; until then later jobs of
+the same group find it in the transaction's overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from immutables import Map
+
+from core.events.room_versions import RoomVersion
+from core.graph.caches import ByteCache
+from core.graph.events import EventReader
+from core.graph.lines import EMPTY, NO_LINE, StateMap
+from core.graph.stored_event import StateRef, StoredEvent
+from core.ids import EventNid, RoomId, RoomNid
+from core.storage.database import Database
+from core.storage.extremities import ExtremityStore
+from core.storage.rooms import RoomRow, RoomStore
+from core.storage.state_lines import StateLineStore
+from core.storage.writer import Transaction
+
+CACHE_BYTES = 64 * 1024 * 1024
+"""How much of current states is kept in memory, unless the composition root says otherwise."""
+LOAD_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """A room after its `serial`-th append. `line` and `index` are the tip of the main line, `state` the state there."""
+
+    room_nid: RoomNid
+    room_id: RoomId
+    version: RoomVersion
+    serial: int
+    line: int
+    index: int
+    keyframe_index: int
+    state: StateMap
+    extremities: Mapping[EventNid, StoredEvent]
+    top_depth: int
+    joined_count: int
+    invited_count: int
+
+    @property
+    def ref(self) -> StateRef:
+        """The reference of the current state."""
+        return StateRef(self.line, self.index)
+
+    def row(self) -> RoomRow:
+        """The room's changing row."""
+        return RoomRow(self.serial, self.line, self.index, self.top_depth, self.joined_count, self.invited_count)
+
+
+class TipReader:
+    """Tips, from memory or from the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        rooms: RoomStore,
+        lines: StateLineStore,
+        extremities: ExtremityStore,
+        events: EventReader,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.database = database
+        self._rooms = rooms
+        self._lines = lines
+        self._extremities = extremities
+        self._events = events
+        self._cache: ByteCache[RoomNid, Tip] = ByteCache(cache_bytes)
+
+    def get(self, room: RoomNid) -> Tip:
+        """The committed tip of a room. Raises KeyError for a number that no room has."""
+        found = self._cache.get(room)
+        if found is None:
+            found = self._load(room)
+            self.keep(found)
+        return found
+
+    def in_job(self, transaction: Transaction, room: RoomNid) -> Tip:
+        """The tip as the jobs before this one have left it. Call inside a job, to build on."""
+        found = transaction.overlay.get(("tip", room))
+        if found is not None:
+            return found  # type: ignore[no-any-return]  # the overlay holds anything
+        if self.database.dialect.is_mysql:  # other processes may append as well
+            serial = self._rooms.lock(transaction, room)
+            known = self._cache.get(room)
+            if known is not None and known.serial != serial:
+                self.drop(room)
+                return self._read(room, transaction)
+        found = self._cache.get(room)
+        return found if found is not None else self._read(room, transaction)
+
+    def keep(self, tip: Tip) -> None:
+        """Put a committed tip into the cache, unless a later one is there."""
+        known = self._cache.get(tip.room_nid)
+        if known is None or known.serial <= tip.serial:
+            self._cache.put(tip.room_nid, tip, 2_000 + 160 * len(tip.state))
+
+    def drop(self, room: RoomNid) -> None:
+        """Let go of a tip: another process has appended."""
+        self._cache.drop(room)
+
+    def _load(self, room: RoomNid) -> Tip:
+        """Read a tip in several queries, and again where an append came between them."""
+        for _ in range(LOAD_ATTEMPTS):
+            with self.database.reading():
+                tip = self._read(room, None)
+                if self._rooms.row(self.database, room).serial == tip.serial:
+                    return tip
+        raise TimeoutError(f"room {room} is appended to faster than it can be read")
+
+    def _read(self, room: RoomNid, transaction: Transaction | None) -> Tip:
+        source = transaction or self.database
+        row, name = self._rooms.row(source, room), self._rooms.name(room)
+        state: StateMap = EMPTY
+        keyframe_index = -1
+        if row.main_line != NO_LINE:
+            state = Map({(kind, key): event for kind, key, event in self._lines.current(source, room)})
+            keyframe_index = self._lines.lines(source, (row.main_line,))[row.main_line].keyframe_index
+        events = self._events.by_nids(self._extremities.of(source, room), transaction)
+        return Tip(
+            room,
+            name.room_id,
+            name.version,
+            row.serial,
+            row.main_line,
+            row.main_index,
+            keyframe_index,
+            state,
+            events,
+            row.top_depth,
+            row.joined_count,
+            row.invited_count,
+        )
