@@ -19,7 +19,6 @@ from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
 from core.wiring.rooms import build_rooms
-from core.wiring.sync import build_sync
 
 
 class App:
@@ -29,7 +28,6 @@ class App:
         self.ground = build_ground(config)
         self.accounts = build_accounts(self.ground)
         self.rooms = build_rooms(self.ground, self.accounts)
-        self.sync = build_sync(self.ground, self.accounts, self.rooms)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -38,7 +36,6 @@ class App:
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,
             *self.rooms.blueprints,
-            *self.sync.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
@@ -55,7 +52,6 @@ class App:
 
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
-        self.sync.notifier.stop_waiting()
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""

@@ -90,7 +90,7 @@ def build_accounts(ground: Ground) -> AccountsPart:
         logout.blueprint(sessions, tokens),
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
-        profile.blueprint(profiles, gate, not config.registration.require_auth_for_profile_requests),
+        profile.blueprint(profiles, gate, not config.rooms.require_auth_for_profile_requests),
         account_data_api.blueprint(account_data, gate),
         filter.blueprint(filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
