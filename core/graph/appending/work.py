@@ -164,7 +164,10 @@ class Work:
 
     def set_after(self, stored: StoredEvent, ref: StateRef) -> None:
         """Note where the state after an event is written."""
-        stored = self.renew(stored, after=ref)
+        if ref.line == self.line:
+            stored = self.renew(stored, after=ref, main_index=ref.index)
+        else:
+            stored = self.renew(stored, after=ref)
         if stored.nid not in self.answered:
             self.new_after[stored.nid] = ref
 
