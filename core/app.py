@@ -10,6 +10,7 @@ from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
 from core.hooks.specs import observers
+from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
@@ -102,7 +103,7 @@ def _well_known(config: Config) -> well_known.WellKnown:
     server = config.server
     support = {"contacts": list(server.support_contacts), "support_page": server.support_page}
     return well_known.WellKnown(
-        server_name=config.server_name,
+        server_name=ServerName(config.server_name),
         public_baseurl=server.public_baseurl or "",
         extra_client_content=server.extra_well_known_client_content,
         serves_server_document=server.serve_server_wellknown,

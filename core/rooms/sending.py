@@ -93,7 +93,7 @@ class Sending:
         view = GraphRoomView(self._graph, room)
         event = draft_event(room, draft)
         self._plugins.require(event_hooks.check_event_for_spam, event=event, sender=requester.user_id, room=view)
-        verdict = self._plugins.judge(event_hooks.amend_event, event=event, sender=requester.user_id, room=view)
+        verdict = self._plugins.ask(event_hooks.amend_event, event=event, sender=requester.user_id, room=view)
         if isinstance(verdict, Reject):
             raise Forbidden(verdict.reason, errcode=verdict.errcode, **verdict.fields)
         if isinstance(verdict, Replace):
