@@ -172,6 +172,11 @@ class Unavailable(MatrixError):
 
 
 class EventRefused(MatrixError):
-    """An event breaks its room version's format: it cannot be given a verdict, only dropped."""
+    """An event breaks its room version's format: it cannot be given a verdict, only dropped. 413 where it is too large."""
 
     errcode, status = "M_BAD_JSON", 400
+
+    def __init__(self, sentence: str, *, errcode: str | None = None, **fields: Any) -> None:
+        super().__init__(sentence, errcode=errcode, **fields)
+        if self.errcode == TooLarge.errcode:
+            self.status = TooLarge.status
