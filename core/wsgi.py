@@ -6,6 +6,7 @@ server the first request does.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Iterable
@@ -61,6 +62,10 @@ class Application:
 
         self._app = build(config)
         self._app.start()
+        if config.server.gc_thresholds is not None:
+            gc.set_threshold(*config.server.gc_thresholds)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays; later collections need not look at it
 
 
 application = Application()

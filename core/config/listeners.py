@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,11 +43,20 @@ class Listener:
     resources: tuple[str, ...] = _DEFAULT_RESOURCES
     compress: bool = False
 
-    def binds(self) -> list[str]:
-        """The addresses in gunicorn's notation: `127.0.0.1:8008`, `[::1]:8008`, `unix:/run/hs.sock`."""
+    def binds(self, has_ipv6: bool | None = None) -> list[str]:
+        """The addresses in gunicorn's notation: `127.0.0.1:8008`, `[::1]:8008`, `unix:/run/hs.sock`.
+
+        Where the machine has no IPv6 its addresses are left out, if others are named; where it has, `::` serves IPv4
+        too, and `0.0.0.0` beside it is left out.
+        """
         if self.path is not None:
             return [f"unix:{self.path}"]
-        return [f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}" for host in self.bind_addresses]
+        usable = self.bind_addresses
+        if os.path.exists("/proc/net/if_inet6") if has_ipv6 is None else has_ipv6:
+            usable = tuple(host for host in usable if host != "0.0.0.0" or "::" not in usable)
+        else:
+            usable = tuple(host for host in usable if ":" not in host) or usable
+        return [f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}" for host in usable]
 
 
 def listener(value: Any) -> Listener:
@@ -63,7 +73,7 @@ def listener(value: Any) -> Listener:
     names, compress = _resources(value)
     where: dict[str, Any] = {}
     if "port" in value:
-        addresses = [value["bind_address"]] if value.get("bind_address") else ["127.0.0.1", "::1"]
+        addresses = [value["bind_address"]] if value.get("bind_address") else ["::", "0.0.0.0"]
         where["port"] = _part(value, "port", integer(0, 65535), None)
         where["bind_addresses"] = _part(value, "bind_addresses", list_of(_address), addresses)
     else:
@@ -86,7 +96,8 @@ class ListenersConfig:
     listeners: tuple[Listener, ...] = setting(
         [{"port": 8008, "type": "http", "bind_addresses": ["127.0.0.1"], "x_forwarded": False}],
         list_of(listener),
-        "Where to listen. Each has port and bind_addresses, or path and mode of a Unix socket; type (http or metrics); "
+        "Where to listen. Each has port and bind_addresses (all where not given), or path and "
+        "mode of a Unix socket; type (http or metrics); "
         "tls; x_forwarded (trust the proxy's X-Forwarded-For); resources with names. "
         "Without resources it serves everything but metrics.",
     )

@@ -18,6 +18,13 @@ def server_name(value: Any) -> str:
     return value
 
 
+def three_numbers(value: Any) -> tuple[int, ...]:
+    """Thresholds of the garbage collector, one for each generation."""
+    if not isinstance(value, list) or len(value) != 3 or not all(type(one) is int and one >= 0 for one in value):
+        raise ValueError("a list of three whole numbers")
+    return tuple(value)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """Name, public address, folders and general limits of the server."""
@@ -60,7 +67,7 @@ class ServerConfig:
         0, integer(), "Open files allowed to the server; 0 raises it to the hard limit, as far as is useful."
     )
     gc_thresholds: tuple[int, ...] | None = setting(
-        None, list_of(integer()), "Python's garbage collection thresholds, three numbers.", example=[700, 10, 10]
+        None, three_numbers, "Python's garbage collection thresholds, three numbers.", example=[700, 10, 10]
     )
     gc_min_interval: tuple[float, ...] = setting(
         [1, 10, 30], list_of(number()), "Least seconds between collections of each generation."

@@ -117,6 +117,8 @@ class RequestLoop:
     def serve(self, client: Any, addr: Any) -> None:
         """Answer every request of one connection, then close it. Raises nothing."""
         linger = False
+        if isinstance(addr, tuple) and addr[0].startswith("::ffff:"):
+            addr = (addr[0][7:], addr[1])  # IPv4 through a socket that serves both families
         try:
             linger = self._serve(client, addr)
         except BrokenRequest as broken:
@@ -134,9 +136,15 @@ class RequestLoop:
     def close_idle(self, longer_than_s: float = 0.0) -> None:
         """End connections that have waited at least so long for their next request."""
         limit = monotonic() - longer_than_s
-        for greenlet in [greenlet for greenlet, since in self._idle.items() if since <= limit]:
-            del self._idle[greenlet]
-            greenlet.kill(IdleClosed, block=False)
+        loop = gevent.get_hub().loop
+        for greenlet, since in list(self._idle.items()):
+            if since <= limit:
+                loop.run_callback(self._end_wait, greenlet, since)
+
+    def _end_wait(self, greenlet: gevent.Greenlet, since: float) -> None:
+        """In the hub: end a wait, unless a request has come since it was found too long."""
+        if self._idle.get(greenlet) == since:
+            greenlet.throw(IdleClosed)
 
     def _serve(self, client: Any, addr: Any) -> bool:
         """Serve until the connection is to be closed; returns whether the client may still be sending."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -142,6 +143,7 @@ def test_a_reload_with_a_mistake_is_refused_and_the_server_goes_on(launch: Launc
     assert get(port, "/") == b"hello"
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command for a certificate")
 def test_several_listeners_plain_tls_and_unix_work_at_once(launch: Launch, tmp_path: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -171,6 +173,13 @@ def test_several_listeners_plain_tls_and_unix_work_at_once(launch: Launch, tmp_p
         client.sendall(b"GET /large HTTP/1.1\r\n\r\n")
         assert len(read_one(client)) > 3_000_000
         assert stuck.fileno() > 0
+
+
+def test_a_listener_on_all_addresses_shows_ipv4_clients_as_such(launch: Launch, tmp_path: Path) -> None:
+    port = free_port()
+    write_config(tmp_path, listeners=[{"port": port}])
+    launch(GUNICORN).wait_for(port)
+    assert json.loads(get(port, "/environ"))["REMOTE_ADDR"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("command", [GUNICORN, SERVE], ids=["gunicorn", "hsctl"])

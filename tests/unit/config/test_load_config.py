@@ -110,7 +110,7 @@ def test_values_are_read_as_administrators_write_them(tmp_path: Path, text: str,
         ("listeners: [{port: 1, resources: [{names: [everything]}]}]", "one of 'client', 'federation'"),
         ("listeners: [{port: 1, type: manhole}]", "one of 'http', 'metrics'"),
         ("listeners: []", "listeners: [] is not allowed; give at least one."),
-        ("listeners: [{port: 1}, {port: 1}]", "listeners: 127.0.0.1:1 is named twice"),
+        ("listeners: [{port: 1, bind_addresses: ['::1', '::1']}]", "[::1]:1 is named twice"),
         ("listeners: [{port: 1, tls: true}]", "tls_certificate_path: missing; a listener has tls: true"),
         ("database: {name: psycopg2}", "database.name: 'psycopg2' is not allowed; give sqlite3 for a file"),
         ("database: {name: mariadb}", "database.args.user: missing"),
@@ -185,9 +185,22 @@ def test_a_client_resource_brings_media_and_administration_along(tmp_path: Path)
     assert "federation" not in listener.resources
 
 
-def test_an_address_without_a_scope_binds_both_families(tmp_path: Path) -> None:
-    config = load(tmp_path, "listeners: [{port: 8448}]")
-    assert config.listeners.listeners[0].binds() == ["127.0.0.1:8448", "[::1]:8448"]
+@pytest.mark.parametrize(
+    ("addresses", "has_ipv6", "binds"),
+    [
+        (None, True, ["[::]:1"]),
+        (None, False, ["0.0.0.0:1"]),
+        (["::1", "127.0.0.1"], True, ["[::1]:1", "127.0.0.1:1"]),
+        (["::1", "127.0.0.1"], False, ["127.0.0.1:1"]),
+        (["::1"], False, ["[::1]:1"]),
+    ],
+)
+def test_addresses_that_the_machine_cannot_have_are_left_out(
+    tmp_path: Path, addresses: list[str] | None, has_ipv6: bool, binds: list[str]
+) -> None:
+    listener = {"port": 1} | ({"bind_addresses": addresses} if addresses else {})
+    config = load(tmp_path, yaml.safe_dump({"listeners": [listener]}))
+    assert config.listeners.listeners[0].binds(has_ipv6) == binds
 
 
 def test_the_configuration_of_the_benchmark_suite_is_accepted_silently(tmp_path: Path) -> None:
