@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from servers import Server
+
+from tests.start.servers import Server
 
 
 @pytest.fixture

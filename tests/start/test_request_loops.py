@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import Server, connect, free_port, get, read_all, read_one, talk
+
+from tests.start.servers import Server, connect, free_port, get, read_all, read_one, talk
 
 CONF = """
 from core.web.request_loop import Timeouts

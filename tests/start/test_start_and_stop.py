@@ -18,7 +18,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from servers import GUNICORN, ROOT, STAND_IN, Server, connect, free_port, get, read_all, read_one, write_config
+
+from tests.start.servers import (
+    GUNICORN,
+    ROOT,
+    STAND_IN,
+    Server,
+    connect,
+    free_port,
+    get,
+    read_all,
+    read_one,
+    write_config,
+)
 
 Launch = Callable[..., Server]
 SERVE = ["-m", "core.cli", "serve"]

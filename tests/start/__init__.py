@@ -1,0 +1,1 @@
+"""Real server processes: start, reload, stop, and HTTP as bytes."""
