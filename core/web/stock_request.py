@@ -34,6 +34,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no typ
         self._timeouts = timeouts
         self._deadline = monotonic() + timeouts.header
         self._body_bytes = -1
+        self.has_ended = False
 
     def start_body(self) -> None:
         """From here on the body is read: pauses are limited, and the average rate."""
@@ -45,17 +46,18 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no typ
         allowed = self._deadline - monotonic()
         if self._body_bytes >= 0:
             allowed = min(allowed + self._body_bytes / _LEAST_BYTES_PER_S, self._timeouts.body)
-        if allowed <= 0:
+        if allowed <= 0 or self.has_ended:
+            self.has_ended = True
             return b""
         before = self.sock.timeout
         self.sock.timeout = allowed
         try:
             data: bytes = super().chunk(size_hint)
         except TimeoutError:
-            self._deadline = 0.0
-            return b""
+            data = b""
         finally:
             self.sock.timeout = before
+        self.has_ended = not data
         if self._body_bytes >= 0:
             self._body_bytes += len(data)
         return data
@@ -75,6 +77,8 @@ def serve_one(host: Any, listener: Any, client: Any, addr: Any, buffered: bytes,
     parser.unreader.start_body()
     keep_alive = _respond(host, listener, request, client, addr)
     if not keep_alive or not parser.finish_body(monotonic() + _UNREAD_BODY_S, _UNREAD_BODY_BYTES):
+        return False, b""
+    if parser.unreader.has_ended:  # the body may be incomplete, and its rest must not be taken for a request
         return False, b""
     return host.alive, parser.unreader.take_buffered()
 
