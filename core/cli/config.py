@@ -11,6 +11,7 @@ from core.config import load_config
 from core.config.logs import read_log_config
 from core.config.problems import ConfigError
 from core.config.reference import in_force, reference_page, sample
+from core.config.sockets import refuse_bad_certificate
 from core.ids import is_server_name
 
 
@@ -56,9 +57,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.file)
     read_log_config(config.logging)
-    for path in (config.listeners.tls_certificate_path, config.listeners.tls_private_key_path):
-        if path is not None and not os.access(path, os.R_OK):
-            raise ConfigError(f"{path} does not exist or cannot be read.")
+    refuse_bad_certificate(config)
     for sentence in config.warnings:
         print(f"warning: {sentence}", file=sys.stderr)
     print(f"{config.source or 'The built-in configuration'} is fine; the server is {config.server_name}.")

@@ -12,6 +12,7 @@ import string
 from dataclasses import replace
 
 from core.config.loader import SECRETS_FILE
+from core.config.logs import read_log_config
 from core.config.model import Config, registry, section_values
 from core.config.problems import ConfigError
 
@@ -39,7 +40,7 @@ def _prepare(config: Config) -> Config:
         _make_folder(os.path.dirname(config.keys.signing_key_path))
         _write_private(config.keys.signing_key_path, new_signing_key())
     config = _with_secrets(config)
-    if config.logging.log_config is None:
+    if read_log_config(config.logging) is None:
         _make_folder(os.path.dirname(config.logging.log_file))
         _check_writable(os.path.dirname(config.logging.log_file))
     if config.database.name == "sqlite" and config.database.path != ":memory:":

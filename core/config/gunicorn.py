@@ -97,9 +97,10 @@ def _hooks(config: Config) -> dict[str, Any]:
     """gunicorn's server hooks."""
 
     def on_starting(server: Any) -> None:
-        from core.config.sockets import refuse_taken
+        from core.config.sockets import refuse_bad_certificate, refuse_taken
 
         try:
+            refuse_bad_certificate(config)
             refuse_taken(server.address, config)
             if not allows_workers(config, server.cfg.workers):
                 raise ConfigError(
@@ -135,9 +136,11 @@ def _hooks(config: Config) -> dict[str, Any]:
 def _checked(server: Any, reload: Any) -> Any:
     """A reload that is refused, with the reasons logged, where the new configuration is wrong."""
 
+    from core.config.sockets import refuse_bad_certificate
+
     def handle_hup() -> None:
         try:
-            prepare(load_config())
+            refuse_bad_certificate(prepare(load_config()))
         except ConfigError as error:
             for sentence in error.sentences:
                 server.log.error("%s", sentence)

@@ -29,6 +29,27 @@ def refuse_taken(addresses: Any, config: Config) -> None:
         raise ConfigError(*problems)
 
 
+def refuse_bad_certificate(config: Config) -> None:
+    """Raise ConfigError where a listener speaks TLS and certificate and key cannot be used."""
+    import ssl  # only where it is needed
+
+    certificate, key = config.listeners.tls_certificate_path, config.listeners.tls_private_key_path
+    if certificate is None or key is None or not any(listener.tls for listener in config.listeners.listeners):
+        return
+    for setting, path in (("tls_certificate_path", certificate), ("tls_private_key_path", key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise ConfigError(f"{setting}: {path} cannot be read: {error.strerror}.") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"tls_certificate_path: {certificate} and {key} are no certificate in PEM form and its key: {error}."
+        ) from error
+
+
 def describe(worker: Any, addresses: Any, config: Config) -> None:
     """Tell a worker the names of its sockets, which of them speak TLS, and its patience with clients."""
     from core.config.workers import patience

@@ -60,6 +60,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
     tls_listeners: frozenset[str] = frozenset()
     certificate: tuple[str, str] | None = None
     life: HasLife | None = None
+    _context: ssl.SSLContext | None = None
 
     def load_wsgi(self) -> None:
         """Load the application and start it, telling the master all the while that this process lives."""
@@ -69,6 +70,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
                 if isinstance(self.wsgi, HasLife):
                     self.life = self.wsgi
                     self.wsgi = self.life.start(self)
+                self._context = self._tls_context()
             except Exception as error:
                 sentence = reason_not_to_start(error)
                 if sentence is None:
@@ -104,7 +106,6 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
 
     def _listen(self) -> tuple[list[RequestLoop], list[StreamServer]]:
         loops, servers = [], []
-        context = self._tls_context()
         for position, listening in enumerate(self.sockets):
             listening.setblocking(1)
             sockname = listening.getsockname()
@@ -112,7 +113,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
             loop = RequestLoop(
                 self, name, sockname, tls=name in self.tls_listeners or self.cfg.is_ssl, timeouts=self.timeouts
             )
-            handle = self._tls_handler(loop, context) if loop.tls else loop.serve
+            handle = self._tls_handler(loop, self._context) if loop.tls else loop.serve
             server = StreamServer(listening, handle=handle, spawn=Pool(self.worker_connections))
             if self.cfg.workers > 1:
                 server.max_accept = 1

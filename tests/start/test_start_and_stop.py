@@ -205,6 +205,31 @@ def test_a_wrong_value_ends_the_start_with_a_sentence_and_code_2(
     assert "Traceback" not in server.output
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"log_config": "/gone.yaml"}, "log_config: /gone.yaml cannot be read: No such file or directory."),
+        ({"data_dir": "/proc/x"}, "/proc/x: No such file or directory; the server cannot start."),
+        ({"listeners": [{"port": 1, "bind_addresses": ["127.0.0.1"], "tls": True}],
+          "tls_certificate_path": "/gone.pem", "tls_private_key_path": "/gone.key"},
+         "tls_certificate_path: /gone.pem cannot be read: No such file or directory."),
+        ({"listeners": [{"port": 1, "bind_addresses": ["127.0.0.1"], "tls": True}],
+          "tls_certificate_path": "/dev/null", "tls_private_key_path": "/dev/null"},
+         "tls_certificate_path: /dev/null and /dev/null are no certificate in PEM form and its key"),
+        ({"listeners": [{"path": "/gone/hs.sock"}]},
+         "listeners: the folder /gone of the Unix socket does not exist or is not writable."),
+    ],
+)  # fmt: skip
+def test_what_is_missing_ends_the_start_with_one_sentence(
+    launch: Launch, tmp_path: Path, settings: dict[str, object], said: str
+) -> None:
+    write_config(tmp_path, **settings)
+    server = launch(GUNICORN)
+    assert server.exit_code() == 2
+    assert server.output.startswith(said)
+    assert server.output.count("\n") == 1
+
+
 def test_a_port_in_use_ends_the_start_with_one_sentence(launch: Launch, tmp_path: Path) -> None:
     port = write_config(tmp_path)
     with socket.create_server(("127.0.0.1", port)):
