@@ -31,6 +31,12 @@ _CLOSE_S = 1.5
 """Of the graceful timeout, what is kept back for closing the application."""
 
 
+_BEAT_S, _PATIENCE_S = 0.25, 3.0
+_STILL_STARTING = (
+    b"Still starting: the database is being migrated, or another server has it; this one waits until it lets go.\n"
+)
+
+
 @runtime_checkable
 class HasLife(Protocol):
     """An application that is more than a WSGI callable."""
@@ -198,9 +204,13 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         done = False
 
         def beat() -> None:
+            beats = 0
             while not done:
                 self.tmp.notify()
-                sleep(0.1)
+                sleep(_BEAT_S)
+                beats += 1
+                if beats * _BEAT_S == _PATIENCE_S and not done:
+                    os.write(2, _STILL_STARTING)  # from a thread, so past everything that gevent has patched
 
         pool = ThreadPool(1)
         pool.spawn(beat)
