@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.cli.graph_resolve import main
+from core.cli.graph_resolve import main, resolve_case
 
 CREATE = {
     "event_id": "$create",
@@ -125,3 +125,9 @@ def test_ids_with_lone_surrogates_are_answered_as_they_came(tmp_path: Path, caps
     code, (answer,) = answers(json.dumps(case).encode(), tmp_path, capsys)
     assert code == 0
     assert answer["resolved"][0] in ("$\udc00", "$\udc01")
+
+
+def test_the_guide_names_every_key_of_the_trace() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "admin" / "explain-state.md").read_text()
+    trace = resolve_case(CASE, explain=True)["trace"]
+    assert [key for key in trace if f"`{key}`" not in guide] == []

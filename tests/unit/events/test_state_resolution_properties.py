@@ -15,6 +15,7 @@ from core.events.room_versions import ROOM_VERSIONS, V1, V2, V6, V10, V12, RoomV
 from core.events.state_resolution import Trace, resolve
 from core.ids import EventId
 from tests.unit.events.forked_rooms import ForkedRoom, LeveledMemory, Memory, State, act_at_random
+from tests.unit.events.naive_resolution import NaiveResolution
 
 few = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 versions = st.sampled_from((V2, V6, V10, V12))
@@ -48,6 +49,30 @@ def test_every_server_comes_to_the_same_state_once_all_have_everything(version: 
     room.settle()
     states = [room.state_of(server) for server in room.servers]
     assert all(state == states[0] for state in states)
+
+
+def scrambled_states(room: ForkedRoom, random: Random) -> list[State]:
+    """States no honest server would have, of events the room has: keys dropped, and set back to older events."""
+    states = [dict(state) for state in states_of(room)]
+    everything = [event for event in room.memory.by_id.values() if event.is_state and event.type != "m.room.create"]
+    for state in states[:1] * 2 if len(states) == 1 else states:
+        for event in random.sample(everything, min(4, len(everything))):
+            state[event.key] = event.event_id
+        for key in random.sample([key for key in state if key[0] != "m.room.create"], 2):
+            del state[key]
+    return states
+
+
+@settings(few, max_examples=150)
+@given(versions, st.randoms(), st.booleans())
+def test_resolution_agrees_with_the_words_of_the_specification(
+    version: RoomVersion, random: Random, scrambled: bool
+) -> None:
+    room = forked(version, random)
+    states = scrambled_states(room, random) if scrambled else states_of(room)
+    room.memory.rejected.update(random.sample(sorted(room.memory.by_id), 3) if scrambled else ())
+    naive = NaiveResolution(version, room.memory.by_id, room.memory.rejected)
+    assert resolve(version, states, room.memory) == naive.resolve(states)
 
 
 class Numbered:
