@@ -94,7 +94,7 @@ def auth_difference(
     """
     steps = Steps(checkpoint)
     if isinstance(edges, AuthLevels):
-        return _LeveledWalk(edges, edges, steps).difference(sides, shared)
+        return _LeveledWalk(edges, edges, steps, len(sides)).difference(sides, shared)
     return _whole_difference(sides, shared, edges, steps)
 
 
@@ -144,20 +144,22 @@ def _reached(roots: set[N], without: set[N], edges: AuthEdges[N], steps: Steps) 
 class _LeveledWalk(Generic[N]):
     """The same difference, from the highest level down: an event is settled when its level comes up."""
 
-    def __init__(self, edges: AuthEdges[N], levels: AuthLevels[N], steps: Steps) -> None:
+    def __init__(self, edges: AuthEdges[N], levels: AuthLevels[N], steps: Steps, sides: int) -> None:
         self._edges, self._levels, self._steps = edges, levels, steps
+        self._everyone = (1 << sides) - 1
         self._waiting: dict[int, dict[N, int]] = defaultdict(dict)
         self._heap: list[int] = []
+        self._partial = 0
+        """How many of those that wait are not known to be reached by every side."""
 
     def difference(self, sides: Sequence[Collection[N]], shared: Callable[[], Iterable[N]]) -> set[N]:
-        everyone = (1 << len(sides)) - 1
         for number, side in enumerate(sides):
             self._add(dict.fromkeys(side, 1 << number))
         candidates: set[N] = set()
         floor = 0
-        while self._heap and self._has_partial(everyone):
+        while self._partial:
             level, batch = self._next()
-            partial = {one for one, mark in batch.items() if mark != everyone}
+            partial = {one for one, mark in batch.items() if mark != self._everyone}
             candidates |= partial
             floor = level if partial else floor
             self._follow(batch)
@@ -165,19 +167,19 @@ class _LeveledWalk(Generic[N]):
             return candidates
         self._waiting.clear()
         self._heap.clear()
-        self._add(dict.fromkeys(shared(), everyone), floor)
+        self._add(dict.fromkeys(shared(), self._everyone), floor)
         while self._heap:
             _, batch = self._next()
             candidates.difference_update(batch)
             self._follow(batch, floor)
         return candidates
 
-    def _has_partial(self, everyone: int) -> bool:
-        return any(mark != everyone for batch in self._waiting.values() for mark in batch.values())
-
     def _next(self) -> tuple[int, dict[N, int]]:
+        """The events of the highest level that waits: all that could reach them were followed before."""
         level = -heappop(self._heap)
-        return level, self._waiting.pop(level)
+        batch = self._waiting.pop(level)
+        self._partial -= sum(mark != self._everyone for mark in batch.values())
+        return level, batch
 
     def _follow(self, batch: Mapping[N, int], floor: int = 0) -> None:
         arrived: dict[N, int] = {}
@@ -194,7 +196,9 @@ class _LeveledWalk(Generic[N]):
             if level not in self._waiting:
                 heappush(self._heap, -level)
             batch = self._waiting[level]
-            batch[one] = batch.get(one, 0) | marks[one]
+            before = batch.get(one)
+            batch[one] = after = (before or 0) | marks[one]
+            self._partial += (after != self._everyone) - (before is not None and before != self._everyone)
 
 
 def paths_between(ids: Collection[N], edges: AuthEdges[N], checkpoint: Checkpoint = no_checkpoint) -> set[N]:

@@ -24,6 +24,8 @@ Path = tuple[str, ...]
 BODY: Path = ("content", "body")
 
 _ABSENT: Any = object()
+_IDS: tuple[Path, ...] = (("room_id",), ("event_id",))
+"""What a PDU need not carry."""
 _WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _COUNT = re.compile(r"(==|<=|>=|<|>)?([0-9]{1,18})", re.ASCII)
 _COMPARE: Mapping[str, Callable[[int, int], bool]] = {"": eq, "==": eq, "<": lt, ">": gt, "<=": le, ">=": ge}
@@ -61,8 +63,8 @@ class Situation:
 
     def value(self, path: Path) -> Any:
         """The property of the event at `path`; a private marker, equal to no JSON value, where it is absent."""
-        if path == ("room_id",):
-            return self.event.room_id
+        if path in _IDS:
+            return self.event.room_id if path == ("room_id",) else self.event.event_id
         value: Any = self.event.pdu
         for name in path:
             if not isinstance(value, dict) or name not in value:

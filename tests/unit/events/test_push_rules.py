@@ -137,6 +137,7 @@ def test_the_default_rules_have_the_order_of_the_specification() -> None:
         (r"content.a\.b.c", "x", {"a.b": {"c": "X"}}, True),
         ("content.a.b", "x", {"a": "x"}, False),
         ("room_id", ROOM, {}, True),
+        ("event_id", "$e", {}, True),
         ("sender", "@ALICE:*", {}, True),
         ("content.topic", "x" * 513, {"topic": "x" * 513}, False),
     ],
