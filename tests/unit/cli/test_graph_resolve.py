@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from core.cli.graph_cases import read_cases
 from core.cli.graph_resolve import main, resolve_case
+from core.errors import BadJson, MatrixError
 
 CREATE = {
     "event_id": "$create",
@@ -125,6 +129,52 @@ def test_ids_with_lone_surrogates_are_answered_as_they_came(tmp_path: Path, caps
     code, (answer,) = answers(json.dumps(case).encode(), tmp_path, capsys)
     assert code == 0
     assert answer["resolved"][0] in ("$\udc00", "$\udc01")
+
+
+VECTORS = sorted((Path(__file__).parents[2] / "vectors" / "state_resolution").glob("*.json"))
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["$pl", "@a:a", "100"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5) | st.just("users"), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+def spoil(value: Any, data: st.DataObject) -> Any:
+    """`value` with something in it, or all of it, replaced by junk."""
+    if not isinstance(value, dict | list) or not value or data.draw(st.integers(0, 5)) == 0:
+        return data.draw(junk)
+    places = range(len(value)) if isinstance(value, list) else sorted(value)
+    place = data.draw(st.sampled_from(list(places)))
+    value[place] = spoil(value[place], data)
+    return value
+
+
+def answered(text: str) -> dict[str, Any]:
+    (case,) = read_cases(text)
+    if isinstance(case, BadJson):
+        return {"error": case.sentence}
+    if not isinstance(case, dict):
+        return {"error": "no object"}
+    try:
+        return resolve_case(case)
+    except MatrixError as error:
+        return {"error": error.sentence}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(VECTORS), st.data())
+def test_a_spoilt_case_is_answered_or_refused_with_a_sentence(path: Path, data: st.DataObject) -> None:
+    case = json.loads(path.read_text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        case = spoil(case, data)
+    assert list(answered(json.dumps(case))) in (["resolved"], ["error"])
 
 
 def test_the_guide_names_every_key_of_the_trace() -> None:
