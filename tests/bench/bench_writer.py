@@ -108,7 +108,7 @@ def main(engines: list[str]) -> None:
                 if not engines or "sqlite" in engines:
                     measure(SqliteSettings(Path(folder) / "hs.db", synchronous), f"sqlite {synchronous}", senders)
     if not engines or "mariadb" in engines:
-        with MariaDb.started() as server:
+        with MariaDb.started(on_disk=True) as server:
             for senders in (1, 4, 16, 50):
                 with server.schema() as settings:
                     measure(settings, "mariadb", senders)

@@ -20,6 +20,8 @@ from tests.services import program, start, stop, wait_until
 
 SOCKET_VARIABLE = "TRELLIS_TEST_MARIADB"
 """Names the socket of a running instance: set for test runs started by tests, which then share it."""
+MEMORY_BYTES = 1 << 30
+"""Free memory that the server's files want."""
 
 
 class MariaDb:
@@ -31,13 +33,16 @@ class MariaDb:
 
     @classmethod
     @contextmanager
-    def started(cls) -> Iterator[MariaDb]:
-        """A server for the length of the block, or the one SOCKET_VARIABLE names. Skips where it is not installed."""
+    def started(cls, on_disk: bool = False) -> Iterator[MariaDb]:
+        """A server for the length of the block, or the one SOCKET_VARIABLE names. Skips where it is not installed.
+
+        Its files are in memory where the system allows, since tables are made for each test; `on_disk` is for measuring.
+        """
         if inherited := os.environ.get(SOCKET_VARIABLE):
             yield cls(inherited)
             return
         daemon, installer = program("mariadbd", "mysqld"), program("mariadb-install-db", "mysql_install_db")
-        folder = Path(tempfile.mkdtemp(prefix="trellis-mariadb-"))
+        folder = Path(tempfile.mkdtemp(prefix="trellis-mariadb-", dir=None if on_disk else _memory_folder()))
         try:
             with _process(daemon, installer, folder) as unix_socket:
                 os.environ[SOCKET_VARIABLE] = unix_socket
@@ -72,6 +77,13 @@ class MariaDb:
         for (number,) in rows:
             self.run(f"KILL {number}")
         return len(rows)
+
+
+def _memory_folder() -> str | None:
+    """A folder in memory with room for the server, or None."""
+    folder = "/dev/shm"
+    has_room = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES
+    return folder if has_room else None
 
 
 @contextmanager
