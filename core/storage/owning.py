@@ -16,6 +16,7 @@ import gevent
 
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
+from core.storage.failures import StorageRefused
 from core.storage.group_marks import forget_old_marks
 from core.storage.leases import take_lease
 from core.storage.transaction import alone
@@ -28,7 +29,7 @@ JUMP = 1_000_000
 LEASE = "database"
 
 
-class DatabaseInUse(Exception):
+class DatabaseInUse(StorageRefused):
     """Another server owns the database; the sentence says which database."""
 
 

@@ -36,7 +36,7 @@ class MariaDb:
     def started(cls, on_disk: bool = False) -> Iterator[MariaDb]:
         """A server for the length of the block, or the one SOCKET_VARIABLE names. Skips where it is not installed.
 
-        Its files are in memory where the system allows, since tables are made for each test; `on_disk` is for measuring.
+        Its files are in memory where the system allows, since each test makes tables; `on_disk` is for measuring.
         """
         if inherited := os.environ.get(SOCKET_VARIABLE):
             yield cls(inherited)

@@ -3,6 +3,7 @@
 It loads everything once and forks for each life, so that a hundred take seconds. See test_kill.py.
 """
 
+# ruff: noqa: E402  # gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()
@@ -13,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -113,8 +115,8 @@ def migrations(settings: Settings) -> None:
     """For each statement: a fresh database, a start killed there, a start that finishes, and the schema on stdout."""
     for statement in range(1000):
         fresh = _fresh(settings, statement)
-        status = in_a_life(lambda: migrate_until(fresh, statement), None)
-        resumed = in_a_life(lambda: migrate_all(fresh), None)
+        status = in_a_life(partial(migrate_until, fresh, statement), None)
+        resumed = in_a_life(partial(migrate_all, fresh), None)
         print(statement, status, resumed, schema(fresh), sep="\t", flush=True)
         if status == 0:
             return
@@ -125,8 +127,9 @@ def schema(settings: Settings) -> list[tuple[object, ...]]:
     database = Database(settings)
     if database.dialect.is_mysql:
         found = database.rows(
-            "SELECT table_name, column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE() "
-            "UNION ALL SELECT table_name, index_name, column_name FROM information_schema.statistics "
+            "SELECT table_name, column_name, column_type FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() UNION ALL SELECT table_name, index_name, column_name FROM information_schema.statistics "
+            ""
             "WHERE table_schema = DATABASE() ORDER BY 1, 2, 3"
         )
     else:

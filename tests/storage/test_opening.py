@@ -79,7 +79,8 @@ def test_a_restored_backup_gives_no_position_out_twice(path):
 def test_a_second_server_on_the_same_file_is_refused(path):
     storage = open_storage(SqliteSettings(path), "example.org")
     code = (
-        "import sys; from core.storage.opening import *; from core.storage.connections import *; from pathlib import Path;"
+        "import sys; from pathlib import Path; from core.storage.opening import *; "
+        "from core.storage.connections import *; "
         "open_storage(SqliteSettings(Path(sys.argv[1])), 'example.org', wait_s=0.05)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)

@@ -40,3 +40,18 @@ def test_strings_keep_their_number(database, writer):
     assert len(set(nids.values())) == len(texts)
     assert Interner(database, writer).known(texts) == nids
     assert Interner(database, writer).texts(list(nids.values())) == {n: t for t, n in nids.items()}
+
+
+def test_callers_that_need_the_same_new_string_get_one_number(database, writer):
+    interner = Interner(database, writer)
+    asking = [gevent.spawn(interner.nids, ["new", str(n)]) for n in range(10)]
+    gevent.joinall(asking, raise_error=True)
+    assert len({caller.value["new"] for caller in asking}) == 1
+    assert database.value("SELECT COUNT(*) FROM texts") == 11
+
+
+def test_many_strings_are_numbered_at_once(database, writer):
+    texts = [f"@user{n}:example.org" for n in range(1100)]
+    nids = Interner(database, writer).nids(texts)
+    assert sorted(nids.values()) == list(range(1, 1101))
+    assert Interner(database, writer).nids(texts) == nids
