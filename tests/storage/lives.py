@@ -128,8 +128,8 @@ def schema(settings: Settings) -> list[tuple[object, ...]]:
     if database.dialect.is_mysql:
         found = database.rows(
             "SELECT table_name, column_name, column_type FROM information_schema.columns "
-            "WHERE table_schema = DATABASE() UNION ALL SELECT table_name, index_name, column_name FROM information_schema.statistics "
-            ""
+            "WHERE table_schema = DATABASE() "
+            "UNION ALL SELECT table_name, index_name, column_name FROM information_schema.statistics "
             "WHERE table_schema = DATABASE() ORDER BY 1, 2, 3"
         )
     else:

@@ -1,9 +1,16 @@
 """The writer: what was acknowledged is there, what failed leaves nothing, positions are commit order."""
 
+import socket
+
 import gevent
 
+from core.storage.connections import SqliteSettings
+from core.storage.database import Database
 from core.storage.interning import Interner
-from core.storage.log import Kind, LogReader
+from core.storage.log import Kind, LogReader, LogTail
+from core.storage.migrations import migrate
+from core.storage.migrations.migrating import core_migrations
+from core.storage.writer import Writer
 
 
 def test_lines_get_positions_in_commit_order(database, writer, tail):
@@ -55,3 +62,28 @@ def test_many_strings_are_numbered_at_once(database, writer):
     nids = Interner(database, writer).nids(texts)
     assert sorted(nids.values()) == list(range(1, 1101))
     assert Interner(database, writer).nids(texts) == nids
+
+
+def test_a_writer_with_much_to_do_lets_the_sockets_be_served(tmp_path):
+    database = Database(SqliteSettings(tmp_path / "hs.db"))
+    migrate(database, core_migrations())
+    writer = Writer(database, LogTail(0))
+    writer.start()
+    rows = [(f"{n}", "x" * 50) for n in range(2000)]
+
+    def heavy(transaction):
+        transaction.add_all("INSERT INTO facts (name, value) VALUES (?, ?)", rows)
+        transaction.add("DELETE FROM facts WHERE value <> ?", ("",))
+
+    bulk = gevent.spawn(lambda: [writer.submit(heavy) for _ in range(30)])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        echo = gevent.spawn(lambda: [theirs.sendall(theirs.recv(1)) for _ in range(8)])
+        for _ in range(8):
+            ours.sendall(b"x")
+            ours.recv(1)
+        assert not bulk.ready()
+        echo.join()
+    bulk.get()
+    writer.close()
+    database.close()
