@@ -48,8 +48,8 @@ PLUGIN_MIGRATIONS = [
 ]
 
 
-def in_a_life(body: Callable[[], None], seconds: float | None) -> int:
-    """Run `body` in a child, killed after `seconds` where given; its exit status."""
+def in_a_life(body: Callable[[], None], seconds: float | None, ready: int | None = None) -> int:
+    """Run `body` in a child, killed `seconds` after it began, or after `ready` can be read; its exit status."""
     child = os.fork()
     if child == 0:
         try:
@@ -57,14 +57,17 @@ def in_a_life(body: Callable[[], None], seconds: float | None) -> int:
         finally:
             os._exit(70)
     if seconds is not None:
+        if ready is not None and _real_select([ready], [], [], 10)[0]:
+            os.read(ready, 1)
         _real_select([], [], [], seconds)
         os.kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]
 
 
-def write_until_killed(settings: Settings, life: int) -> None:
+def write_until_killed(settings: Settings, life: int, ready: int) -> None:
     """Several senders write a row and a log line each, and say so on stdout once it is acknowledged."""
     storage = open_storage(settings, "example.org", wait_s=5)
+    os.write(ready, b"r")
 
     def send(sender: int) -> None:
         for n in range(1_000_000):
@@ -81,16 +84,20 @@ def write_until_killed(settings: Settings, life: int) -> None:
 
 
 def writes(settings: Settings, count: int, seed: int) -> None:
-    """`count` lives that write."""
+    """`count` lives that write; each fourth is killed at any moment from its birth, the others while they write."""
     chance = random.Random(seed)
     for life in range(count):
-        in_a_life(lambda life=life: write_until_killed(settings, life), chance.uniform(0.0, 0.12))
+        readable, writable = os.pipe()
+        body = partial(write_until_killed, settings, life, writable)
+        in_a_life(body, chance.uniform(0.0, 0.06), readable if life % 4 else None)
+        os.close(readable)
+        os.close(writable)
 
 
 def migrate_all(settings: Settings) -> None:
     """What a start does to the schema."""
     database = Database(settings)
-    migrate(database, core_migrations())
+    migrate(database, core_migrations()[:1])
     migrate(database, PLUGIN_MIGRATIONS, "sample")
     database.close()
     os._exit(0)

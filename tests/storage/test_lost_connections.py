@@ -42,16 +42,21 @@ class Cut:
 
 
 @pytest.fixture
-def settings(mariadb):
-    with mariadb.schema() as settings:
-        yield settings
+def database(mariadb):
+    with mariadb.migrated_schema(migrate_at) as settings:
+        database = Database(settings)
+        yield database
+        database.close()
 
 
 @pytest.fixture
-def database(settings):
+def settings(database):
+    return database.settings
+
+
+def migrate_at(settings):
     database = Database(settings)
     migrate(database, core_migrations())
-    yield database
     database.close()
 
 

@@ -50,12 +50,15 @@ class Worker:
         self.database.close()
 
 
+def migrate_at(settings):
+    database = Database(settings)
+    migrate(database, core_migrations())
+    database.close()
+
+
 @pytest.fixture
 def workers(mariadb, request):
-    with mariadb.schema() as settings:
-        database = Database(settings)
-        migrate(database, core_migrations())
-        database.close()
+    with mariadb.migrated_schema(migrate_at) as settings:
         workers = [Worker(settings, *getattr(request, "param", ())) for _ in range(3)]
         yield workers
         for worker in workers:
