@@ -8,6 +8,14 @@ from enum import Enum, auto
 from core.errors import Unavailable
 
 
+class StorageRefused(Exception):
+    """The database cannot be opened, or must not be; the sentence is for the administrator."""
+
+
+class DatabaseUnusable(StorageRefused):
+    """There is no database where the configuration says, or it does not let us in."""
+
+
 class Failure(Enum):
     """The kinds that are treated differently."""
 
@@ -55,6 +63,15 @@ def classify(error: BaseException) -> Failure:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else -1
         return _MYSQL.get(code, Failure.JOB)
     return Failure.JOB
+
+
+def drivers_words(error: BaseException) -> str | None:
+    """What the database driver said, without its number; None where no driver's error is behind `error`."""
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, sqlite3.Error) or type(error).__module__ == "pymysql.err":
+        return str(error.args[-1] if error.args else error).rstrip(".")
+    return None
 
 
 def unavailable(failure: Failure) -> Unavailable:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from core.ids import TextNid
-from core.storage.database import Database
+from core.storage.database import IDS_PER_QUERY, Database
+from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, MatrixStringField, Table
 from core.storage.writer import Transaction, Writer, advance
 
@@ -84,8 +85,15 @@ class Interner:
         return found
 
     def _give(self, transaction: Transaction, texts: list[str]) -> None:
-        last = advance(transaction, "texts", len(texts))
-        transaction.add_all(self._insert, [(last - len(texts) + n, text) for n, text in enumerate(texts, 1)])
+        """Number those that still have none: another caller may have asked for the same ones at the same time."""
+        for start in range(0, len(texts), IDS_PER_QUERY):
+            chunk = texts[start : start + IDS_PER_QUERY]
+            rows = transaction.rows(f"SELECT text FROM texts WHERE text IN ({marks(len(chunk))})", chunk)
+            known = {text for (text,) in rows}
+            new = [text for text in chunk if text not in known]
+            if new:
+                last = advance(transaction, "texts", len(new))
+                transaction.add_all(self._insert, [(last - len(new) + n, text) for n, text in enumerate(new, 1)])
 
     def _keep(self, rows: Iterable[tuple[str, int]]) -> None:
         if len(self._nids) > CACHED_TEXTS:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.storage.compaction import LogKeeper
+from core.storage.configured import describe
 from core.storage.connections import SqliteSettings
 from core.storage.cursors import CursorStore
 from core.storage.database import Database, Settings
 from core.storage.facts import FactStore
+from core.storage.failures import DatabaseUnusable, drivers_words
 from core.storage.interning import Interner
 from core.storage.leases import Leases
 from core.storage.log import LogReader, LogTail
@@ -59,14 +61,13 @@ def open_storage(
 ) -> Storage:
     """Open, migrate and start. Waits `wait_s` for another owner of a SQLite file to go.
 
-    Raises DatabaseInUse, SchemaError (not ours, newer, another server's), or the driver's error where there is no
-    database. Each carries a sentence for the administrator.
+    Raises StorageRefused with a sentence for the administrator: DatabaseInUse, SchemaError (not ours, newer, another
+    server's), DatabaseUnusable; and OSError where the folder of a SQLite file is missing or not ours.
     """
     database = Database(settings)
     lease = file_lease(database)
     if lease is not None:
         lease.take(wait_s)
-    writer: Writer | None = None
     try:
         migrate(database, core_migrations())
         for owner, migrations in (plugin_migrations or {}).items():
@@ -82,10 +83,12 @@ def open_storage(
             tail.start()
         writer = Writer(database, tail)
         writer.start()
-    except BaseException:
+    except BaseException as error:
         database.close()
         if lease is not None:
             lease.release()
+        if words := drivers_words(error):
+            raise DatabaseUnusable(f"{describe(settings)} cannot be used: {words}.") from error
         raise
     return Storage(
         database=database,

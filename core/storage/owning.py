@@ -1,9 +1,9 @@
 """Who owns the database: one process where it is a file; where it is a server, each worker for its own part.
 
-Each opening has a *fence*, a number that only grows, and does not repeat even when a backup is restored: it is at least
-the present time in seconds. An opening starts the log's sequence JUMP higher, so that positions which a lost future of
-this database has given out are never given out again (docs/decisions/0004-positions-after-a-restart.md).
-"""
+Each opening has a *fence*, a number that only grows, and does not repeat even when a backup is restored: it is at
+least the present time in seconds. An opening also moves the log's sequence forward to the present time, so that
+positions which a lost future of this database has given out are not given out again
+(docs/decisions/0004-positions-after-a-restart.md)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ import gevent
 
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
+from core.storage.failures import StorageRefused
 from core.storage.group_marks import forget_old_marks
 from core.storage.leases import take_lease
 from core.storage.transaction import alone
 
+POSITIONS_PER_SECOND = 10_000
+"""An opening starts positions at the present time counted in this unit: no deployment writes lines that fast for
+long."""
 JUMP = 1_000_000
-"""How many positions an opening leaves out: more than anybody writes between a backup and its restoration."""
+"""How many positions an opening leaves out where the clock is behind the log."""
 LEASE = "database"
 
 
-class DatabaseInUse(Exception):
+class DatabaseInUse(StorageRefused):
     """Another server owns the database; the sentence says which database."""
 
 
@@ -75,6 +79,8 @@ def begin_ownership(database: Database) -> int:
     with alone(database) as transaction:
         lease = take_lease(transaction, LEASE, LEASE, 0, least_fence=int(time.time()))
         assert lease is not None, "no other owner is called LEASE"
-        transaction.advance("log", JUMP)
+        position = transaction.advance("log", 0)
+        at_present = int(time.time() * POSITIONS_PER_SECOND)
+        transaction.advance("log", at_present - position if at_present > position else JUMP)
         forget_old_marks(transaction)
         return lease.fence

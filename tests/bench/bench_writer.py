@@ -3,6 +3,7 @@
 Each of N greenlets submits one event-like job after another: five rows in four tables and one log line, no reading.
 """
 
+# ruff: noqa: E402  # gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()
@@ -108,7 +109,7 @@ def main(engines: list[str]) -> None:
                 if not engines or "sqlite" in engines:
                     measure(SqliteSettings(Path(folder) / "hs.db", synchronous), f"sqlite {synchronous}", senders)
     if not engines or "mariadb" in engines:
-        with MariaDb.started() as server:
+        with MariaDb.started(on_disk=True) as server:
             for senders in (1, 4, 16, 50):
                 with server.schema() as settings:
                     measure(settings, "mariadb", senders)

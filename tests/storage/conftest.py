@@ -1,3 +1,3 @@
-from tests.services.engines import database, database_settings, interner, log, tail, writer
+from tests.services.engines import database, database_settings, interner, log, migrated_file, tail, writer
 
-__all__ = ["database", "database_settings", "interner", "log", "tail", "writer"]
+__all__ = ["database", "database_settings", "interner", "log", "migrated_file", "tail", "writer"]

@@ -7,7 +7,7 @@ import pytest
 from core.errors import Unavailable
 from core.storage import writer as writer_module
 from core.storage.database import Database
-from core.storage.log import LogTail
+from core.storage.log import Kind, LogTail
 from core.storage.migrations import migrate
 from core.storage.migrations.migrating import core_migrations
 from core.storage.writer import Writer
@@ -42,16 +42,21 @@ class Cut:
 
 
 @pytest.fixture
-def settings(mariadb):
-    with mariadb.schema() as settings:
-        yield settings
+def database(mariadb):
+    with mariadb.migrated_schema(migrate_at) as settings:
+        database = Database(settings)
+        yield database
+        database.close()
 
 
 @pytest.fixture
-def database(settings):
+def settings(database):
+    return database.settings
+
+
+def migrate_at(settings):
     database = Database(settings)
     migrate(database, core_migrations())
-    yield database
     database.close()
 
 
@@ -152,7 +157,10 @@ def test_two_writers_that_deadlock_both_finish(database):
 
         return job
 
-    jobs = [gevent.spawn(w.submit, crossing(*rows)) for w, rows in zip(writers, [(first, second), (second, first)])]
+    jobs = [
+        gevent.spawn(w.submit, crossing(*rows))
+        for w, rows in zip(writers, [(first, second), (second, first)], strict=True)
+    ]
     gevent.joinall(jobs, raise_error=True, timeout=10)
     assert sum(writer.figures.conflicts for writer in writers) == 1
     for writer in writers:
@@ -160,8 +168,6 @@ def test_two_writers_that_deadlock_both_finish(database):
 
 
 def test_writers_number_their_lines_in_the_order_in_which_they_commit(database, log):
-    from core.storage.log import Kind
-
     writers = [Writer(database, LogTail(0)) for _ in range(3)]
     for writer in writers:
         writer.start()
@@ -169,7 +175,7 @@ def test_writers_number_their_lines_in_the_order_in_which_they_commit(database, 
 
     def send(writer, subject):
         for n in range(10):
-            lines.append(writer.submit(lambda transaction: transaction.log(Kind.EVENT, subject, n)))
+            lines.append(writer.submit(lambda transaction, n=n: transaction.log(Kind.EVENT, subject, n)))
 
     gevent.joinall([gevent.spawn(send, w, s) for s, w in enumerate(writers) for _ in range(2)], raise_error=True)
     assert sorted(line.position for line in lines) == list(range(1, 61))

@@ -1,9 +1,16 @@
 """The writer: what was acknowledged is there, what failed leaves nothing, positions are commit order."""
 
+import socket
+
 import gevent
 
+from core.storage.connections import SqliteSettings
+from core.storage.database import Database
 from core.storage.interning import Interner
-from core.storage.log import Kind, LogReader
+from core.storage.log import Kind, LogReader, LogTail
+from core.storage.migrations import migrate
+from core.storage.migrations.migrating import core_migrations
+from core.storage.writer import Writer
 
 
 def test_lines_get_positions_in_commit_order(database, writer, tail):
@@ -40,3 +47,43 @@ def test_strings_keep_their_number(database, writer):
     assert len(set(nids.values())) == len(texts)
     assert Interner(database, writer).known(texts) == nids
     assert Interner(database, writer).texts(list(nids.values())) == {n: t for t, n in nids.items()}
+
+
+def test_callers_that_need_the_same_new_string_get_one_number(database, writer):
+    interner = Interner(database, writer)
+    asking = [gevent.spawn(interner.nids, ["new", str(n)]) for n in range(10)]
+    gevent.joinall(asking, raise_error=True)
+    assert len({caller.value["new"] for caller in asking}) == 1
+    assert database.value("SELECT COUNT(*) FROM texts") == 11
+
+
+def test_many_strings_are_numbered_at_once(database, writer):
+    texts = [f"@user{n}:example.org" for n in range(1100)]
+    nids = Interner(database, writer).nids(texts)
+    assert sorted(nids.values()) == list(range(1, 1101))
+    assert Interner(database, writer).nids(texts) == nids
+
+
+def test_a_writer_with_much_to_do_lets_the_sockets_be_served(tmp_path):
+    database = Database(SqliteSettings(tmp_path / "hs.db"))
+    migrate(database, core_migrations())
+    writer = Writer(database, LogTail(0))
+    writer.start()
+    rows = [(f"{n}", "x" * 50) for n in range(2000)]
+
+    def heavy(transaction):
+        transaction.add_all("INSERT INTO facts (name, value) VALUES (?, ?)", rows)
+        transaction.add("DELETE FROM facts WHERE value <> ?", ("",))
+
+    bulk = gevent.spawn(lambda: [writer.submit(heavy) for _ in range(30)])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        echo = gevent.spawn(lambda: [theirs.sendall(theirs.recv(1)) for _ in range(8)])
+        for _ in range(8):
+            ours.sendall(b"x")
+            ours.recv(1)
+        assert not bulk.ready()
+        echo.join()
+    bulk.get()
+    writer.close()
+    database.close()

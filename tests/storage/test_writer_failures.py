@@ -1,4 +1,4 @@
-"""The writer when things go wrong: nothing unacknowledged is announced, nothing acknowledged is lost, and it recovers."""
+"""The writer when things go wrong: nothing is announced that is not durable, and it recovers."""
 
 import operator
 import sqlite3

@@ -14,6 +14,7 @@ from peewee import CompositeKey
 
 from core.storage.connections import Connection, MysqlSettings
 from core.storage.database import Database
+from core.storage.failures import StorageRefused
 from core.storage.tables import BigIntegerField, IntegerField, MatrixStringField, Table
 from core.storage.transaction import Transaction, begin, roll_back
 
@@ -25,7 +26,7 @@ LOCK_WAIT_SECONDS = 600
 Step = Callable[[Transaction], None]
 
 
-class SchemaError(Exception):
+class SchemaError(StorageRefused):
     """The database is not ours, newer than this code, or belongs to another server name; the sentence says which."""
 
 

@@ -1,0 +1,86 @@
+"""`hsctl db`: what the database's schema is, and bringing it to this release's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.config import load_config
+from core.storage.configured import describe, settings_from
+from core.storage.connections import SqliteSettings
+from core.storage.database import Database, Settings
+from core.storage.failures import StorageRefused, drivers_words
+from core.storage.migrations.migrating import core_migrations, migrate, schema_state
+from core.storage.owning import file_lease
+
+EXIT_REFUSED = 2
+
+
+def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `db` and what it can do."""
+    parser = subparsers.add_parser("db", help="look at the database's schema, or migrate it")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, help_text, run in (
+        ("status", "say which migrations the database has had and which it lacks; changes nothing", status),
+        ("migrate", "apply what is missing, as a start of the server would", migrate_now),
+    ):
+        action = actions.add_parser(name, help=help_text)
+        action.add_argument("file", nargs="?", help="the configuration; HS_CONFIG or ./homeserver.yaml without it")
+        action.set_defaults(run=lambda arguments, run=run: run(_settings(arguments)))
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return settings_from(load_config(arguments.file).database)
+
+
+def status(settings: Settings) -> int:
+    """Print the migrations, one a line. Exit code 1 where some are missing, 2 where the database is not to be used."""
+    if isinstance(settings, SqliteSettings) and not settings.path.exists():
+        print(f"{describe(settings)} does not exist yet; the first start makes it.")
+        return 1
+    with _database(settings) as database:
+        state = schema_state(database, core_migrations())
+        print(f"{describe(settings)}:")
+        for name in state.applied:
+            print(f"  applied  {name}")
+        for migration in state.missing:
+            print(f"  missing  {migration.number:04d} {migration.name}")
+        return 1 if state.missing else 0
+    return EXIT_REFUSED
+
+
+def migrate_now(settings: Settings) -> int:
+    """Apply what is missing; refused while a server is using a SQLite file. Exit code 2 where it must not be done."""
+    with _database(settings) as database:
+        lease = file_lease(database)
+        if lease is not None:
+            lease.take(wait_s=0)
+        try:
+            done = migrate(database, core_migrations())
+        finally:
+            if lease is not None:
+                lease.release()
+        for migration in done:
+            print(f"applied  {migration.number:04d} {migration.name}")
+        print(f"{describe(settings)} is up to date.")
+        return 0
+    return EXIT_REFUSED
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """The database; what it refuses becomes a sentence on stderr, and ends the block."""
+    database = Database(settings)
+    try:
+        yield database
+    except StorageRefused as refused:
+        print(refused, file=sys.stderr)
+    except Exception as error:
+        words = drivers_words(error)
+        if words is None:
+            raise
+        print(f"{describe(settings)} cannot be used: {words}.", file=sys.stderr)
+    finally:
+        database.close()

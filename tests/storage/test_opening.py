@@ -1,0 +1,108 @@
+"""Opening a database: one owner, the right server, no position given out twice."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import gevent
+import pytest
+
+from core.storage.connections import SqliteSettings
+from core.storage.log import Kind
+from core.storage.migrations import SchemaError
+from core.storage.opening import open_storage
+from core.storage.owning import JUMP, DatabaseInUse
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "hs.db"
+
+
+def test_what_was_written_is_there_after_a_restart(database_settings):
+    first = open_storage(database_settings, "example.org")
+    nid = first.interner.nid("@alice:example.org")
+    line = first.writer.submit(lambda transaction: transaction.log(Kind.EVENT, 1, 2))
+    assert first.tail.wait_for(line.position, 2)
+    first.close()
+    second = open_storage(database_settings, "example.org")
+    assert second.interner.find("@alice:example.org") == nid
+    assert [found.reference for found in second.log.lines(0, second.tail.position)] == [2]
+    assert second.fence > first.fence
+    second.close()
+
+
+def test_a_database_belongs_to_one_server_name(database_settings):
+    open_storage(database_settings, "example.org").close()
+    with pytest.raises(SchemaError, match=r"example\.org.*server_name: other\.org"):
+        open_storage(database_settings, "other.org")
+    open_storage(database_settings, "example.org").close()
+
+
+def test_each_opening_leaves_positions_out(database_settings):
+    first = open_storage(database_settings, "example.org")
+    tip = first.tail.position
+    first.close()
+    second = open_storage(database_settings, "example.org")
+    assert second.tail.position == second.log.tip() > tip
+    second.close()
+
+
+def test_a_clock_that_is_behind_does_not_turn_positions_back(path, monkeypatch):
+    first = open_storage(SqliteSettings(path), "example.org")
+    tip = first.tail.position
+    first.close()
+    monkeypatch.setattr("core.storage.owning.time.time", lambda: 1.0)
+    second = open_storage(SqliteSettings(path), "example.org")
+    assert second.tail.position == tip + JUMP
+    assert second.fence == first.fence + 1
+    second.close()
+
+
+def test_a_restored_backup_gives_no_position_out_twice(path):
+    storage = open_storage(SqliteSettings(path), "example.org")
+    storage.close()
+    shutil.copy(path, f"{path}.backup")
+    storage = open_storage(SqliteSettings(path), "example.org")
+    lost = [storage.writer.submit(lambda tx: tx.log(Kind.EVENT, 1, 1)).position for _ in range(3)]
+    fence = storage.fence
+    storage.close()
+    shutil.copy(f"{path}.backup", path)
+    storage = open_storage(SqliteSettings(path), "example.org")
+    later = [storage.writer.submit(lambda tx: tx.log(Kind.EVENT, 1, 1)).position for _ in range(2)]
+    storage.close()
+    assert storage.fence >= fence
+    assert set(lost) & set(later) == set()
+
+
+def test_a_second_server_on_the_same_file_is_refused(path):
+    storage = open_storage(SqliteSettings(path), "example.org")
+    code = (
+        "import sys; from pathlib import Path; from core.storage.opening import *; "
+        "from core.storage.connections import *; "
+        "open_storage(SqliteSettings(Path(sys.argv[1])), 'example.org', wait_s=0.05)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    storage.close()
+    assert f"Another server (process {os.getpid()}) is using the database {path}" in done.stderr
+
+
+def test_the_next_owner_waits_for_the_last_one_to_close(path):
+    first = open_storage(SqliteSettings(path), "example.org")
+    opening = gevent.spawn(open_storage, SqliteSettings(path), "example.org", 5)
+    gevent.sleep(0.03)
+    assert not opening.ready()
+    first.close()
+    opening.get(timeout=5).close()
+
+
+def test_a_refused_opening_frees_the_file(path):
+    open_storage(SqliteSettings(path), "example.org").close()
+    with pytest.raises(SchemaError):
+        open_storage(SqliteSettings(path), "other.org")
+    open_storage(SqliteSettings(path), "example.org", wait_s=0).close()
+    first = open_storage(SqliteSettings(path), "example.org", wait_s=0)
+    with pytest.raises(DatabaseInUse):
+        open_storage(SqliteSettings(path), "example.org", wait_s=0)
+    first.close()
