@@ -22,7 +22,6 @@ class FilterRecord(Table):
         table_name = "filters"
         primary_key = CompositeKey("user_nid", "number")
         indexes = ((("user_nid", "content_hash"), True),)
-        without_rowid = True
 
 
 class FilterStore:

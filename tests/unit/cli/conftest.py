@@ -1,0 +1,5 @@
+"""Commands run patched, as hsctl does."""
+
+from gevent import monkey
+
+monkey.patch_all()
