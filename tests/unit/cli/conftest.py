@@ -1,5 +1,0 @@
-"""Commands run patched, as hsctl does."""
-
-from gevent import monkey
-
-monkey.patch_all()
