@@ -88,7 +88,7 @@ def plugins_of(config: Config) -> PluginManager:
 
 def database_settings(database: DatabaseConfig) -> Settings:
     """What the configuration says of the database, as storage wants it."""
-    if database.name == "sqlite3":
+    if database.name == "sqlite":
         return SqliteSettings(Path(database.path), database.synchronous)
     args = database.args
     ssl = args.get("ssl") or {}

@@ -15,7 +15,9 @@ from core.storage.users import UserStore
 @pytest.fixture
 def hsctl(tmp_path, monkeypatch, capsys):
     config = tmp_path / "homeserver.yaml"
-    config.write_text(f"server_name: example.org\ndata_dir: {tmp_path}\nbcrypt_rounds: 4\npassword_config: {{pepper: salt}}\n")
+    config.write_text(
+        f"server_name: example.org\ndata_dir: {tmp_path}\nbcrypt_rounds: 4\npassword_config: {{pepper: salt}}\n"
+    )
     monkeypatch.setenv("HS_CONFIG", str(config))
 
     def run(*arguments, stdin=""):
