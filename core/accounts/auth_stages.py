@@ -1,19 +1,27 @@
-"""The core's own stages of user-interactive authentication.
+"""The stages of user-interactive authentication: the core's own, and those of plugins under the guard.
 
 Spec: Client-Server API, "Authentication types".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from core.accounts.clock import Clock, wall_clock_ms
 from core.accounts.login import Identifiers
 from core.accounts.passwords import Passwords
-from core.errors import Forbidden, MissingParam
+from core.errors import Forbidden, MatrixError, MissingParam, Unavailable
+from core.hooks.declarations import AuthStage
+from core.hooks.errors import PluginFailed
+from core.hooks.manager import PluginManager
 from core.ids import UserId
 from core.storage.registration_tokens import RegistrationTokenStore
+
+_Answer = TypeVar("_Answer")
+
+STAGE_SECONDS = 30.0
+"""How long a plugin may take for one attempt."""
 
 
 class DummyStage:
@@ -84,3 +92,37 @@ class PasswordStage:
         if accepted is None or (user_id is not None and accepted.user_id != user_id):
             raise Forbidden("The password is wrong.")
         return {"user_id": accepted.user_id}
+
+
+class PluginStage:
+    """A stage that a plugin contributed, run under the guard; a plugin that fails refuses nobody, it is answered 503."""
+
+    def __init__(self, plugin: str, stage: AuthStage, plugins: PluginManager) -> None:
+        self.type = stage.type
+        self._plugin = plugin
+        self._stage = stage
+        self._plugins = plugins
+
+    def params(self) -> Mapping[str, Any]:
+        """What the plugin tells clients. Raises: `Unavailable`."""
+        return self._run("params", self._stage.params)
+
+    def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the plugin remembers. Raises: what it raises of MatrixErrors, `Unavailable` for all else."""
+
+        def attempt() -> Mapping[str, Any] | MatrixError:
+            try:
+                return self._stage.check(user_id, auth)
+            except MatrixError as error:
+                return error
+
+        answer = self._run("check", attempt)
+        if isinstance(answer, MatrixError):
+            raise answer
+        return answer
+
+    def _run(self, what: str, function: Callable[[], _Answer]) -> _Answer:
+        try:
+            return self._plugins.run(self._plugin, f"auth_stage:{self.type}:{what}", STAGE_SECONDS, function)
+        except PluginFailed as error:
+            raise Unavailable("This stage of authentication does not work at present.") from error

@@ -8,25 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.accounts.administration import Administration
 from core.accounts.passwords import Passwords
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
 from core.config import Config
-from core.config.database import DatabaseConfig
+from core.config.first_start import prepare
 from core.errors import Unavailable
 from core.hooks.api import ServerFacts
+from core.hooks.configured import load_configured
 from core.hooks.errors import PluginError
 from core.hooks.facade import LateApi
-from core.hooks.loading import load_plugins
 from core.hooks.manager import PluginManager
 from core.hooks.specs import observers
 from core.ids import ServerName
 from core.storage.access_tokens import AccessTokenStore
-from core.storage.connections import MysqlSettings, SqliteSettings
-from core.storage.database import Settings
 from core.storage.devices import DeviceStore
 from core.storage.migrations import SchemaError
 from core.storage.opening import Storage, open_storage
@@ -34,6 +31,12 @@ from core.storage.owning import DatabaseInUse
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
 from core.storage.users import UserStore
+from core.wiring.ground import database_settings
+
+
+class ServerRunning(Unavailable):
+    """The database is in use; the sentence says by which process."""
+
 
 WAIT_SECONDS = 1.0
 """How long a command waits for another owner of the database to go."""
@@ -56,13 +59,16 @@ class Offline:
 def offline(config: Config) -> Iterator[Offline]:
     """Open the database and build the accounts part on it, for the length of the block.
 
-    Raises: `Unavailable`, with a sentence, where the server is running or the database cannot be used.
+    Raises: `ServerRunning`, and `Unavailable` where the database cannot be used; `ConfigError`.
     """
+    config = prepare(config)
     plugins = plugins_of(config)
     name = ServerName(config.server.server_name)
     try:
-        storage = open_storage(database_settings(config.database), name, WAIT_SECONDS)
-    except (DatabaseInUse, SchemaError) as error:
+        storage = open_storage(database_settings(config), name, WAIT_SECONDS)
+    except DatabaseInUse as error:
+        raise ServerRunning(str(error)) from error
+    except SchemaError as error:
         raise Unavailable(str(error)) from error
     try:
         yield _build(config, name, storage, plugins)
@@ -74,34 +80,10 @@ def offline(config: Config) -> Iterator[Offline]:
 def plugins_of(config: Config) -> PluginManager:
     """The configured plugins, with facades that reach nothing. Raises: `Unavailable` for one that cannot be loaded."""
     facts = ServerFacts(ServerName(config.server.server_name), config.server.public_baseurl)
-    bcrypt = {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper}
     try:
-        return load_plugins(
-            [{"module": entry.module, "config": entry.config} for entry in config.plugins.modules],
-            api_for=lambda name: LateApi(name, facts),
-            disabled=config.plugins.disabled_plugins,
-            defaults={"bcrypt_passwords": bcrypt},
-        )
+        return load_configured(config, api_for=lambda name: LateApi(name, facts))
     except PluginError as error:
         raise Unavailable(str(error)) from error
-
-
-def database_settings(database: DatabaseConfig) -> Settings:
-    """What the configuration says of the database, as storage wants it."""
-    if database.name == "sqlite":
-        return SqliteSettings(Path(database.path), database.synchronous)
-    args = database.args
-    ssl = args.get("ssl") or {}
-    return MysqlSettings(
-        database=args.get("database", "trellis"),
-        user=args.get("user", "trellis"),
-        password=args.get("password", ""),
-        host=args.get("host", "127.0.0.1"),
-        port=int(args.get("port", 3306)),
-        unix_socket=args.get("unix_socket"),
-        pool_size=database.pool_size,
-        ssl_ca=ssl.get("ca"),
-    )
 
 
 def _build(config: Config, name: ServerName, storage: Storage, plugins: PluginManager) -> Offline:

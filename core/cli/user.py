@@ -1,4 +1,8 @@
-"""`hsctl user`: make, list, show, change and end accounts, with the server stopped."""
+"""`hsctl user`: make, list, show, change and end accounts, with the server stopped.
+
+With a SQLite database the server must be stopped, except that accounts can be made while it runs. With MariaDB or MySQL
+it may run.
+"""
 
 from __future__ import annotations
 
@@ -78,16 +82,20 @@ def _action(
 
 
 def _create(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # opens the database's modules, which --help does not need
+    from core.cli.offline import ServerRunning, offline  # opens the database's modules, which --help does not need
+    from core.cli.online import create_on_running_server  # as above
 
+    config = load_config(arguments.config)
+    suffix = f":{config.server.server_name}"
+    localpart = arguments.user.removeprefix("@").removesuffix(suffix) if "@" in arguments.user else arguments.user
     password = read_password(arguments.password)
-    with offline(load_config(arguments.config)) as parts:
-        localpart = arguments.user
-        if localpart.startswith("@"):
-            user_id = typed_user_id(localpart, parts.server_name)
-            localpart = user_id[1:].removesuffix(f":{parts.server_name}")
-        user = parts.administration.create(localpart, password, arguments.display_name, arguments.admin)
-        print(f"{user.user_id} is made{', an administrator' if user.is_admin else ''}.")
+    try:
+        with offline(config) as parts:
+            user = parts.administration.create(localpart, password, arguments.display_name, arguments.admin)
+            user_id: str = user.user_id
+    except ServerRunning:
+        user_id = create_on_running_server(config, localpart, password, arguments.display_name, arguments.admin)
+    print(f"{user_id} is made{', an administrator' if arguments.admin else ''}.")
     return 0
 
 

@@ -22,6 +22,7 @@ class FilterRecord(Table):
         table_name = "filters"
         primary_key = CompositeKey("user_nid", "number")
         indexes = ((("user_nid", "content_hash"), True),)
+        without_rowid = True
 
 
 class FilterStore:

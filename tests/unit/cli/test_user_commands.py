@@ -9,6 +9,7 @@ import pytest
 from core.cli.__main__ import main
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
+from core.storage.owning import FileLease
 from core.storage.users import UserStore
 
 
@@ -67,3 +68,30 @@ def test_a_new_password_is_hashed_with_pepper_and_cost(hsctl, tmp_path):
     stored = UserStore(database).find_with_password("@alice:example.org")[1]
     database.close()
     assert bcrypt.checkpw(b"secretsalt", stored.encode())
+
+
+def test_an_account_is_made_on_a_server_that_runs(hsctl, tmp_path, monkeypatch):
+    from gevent.pywsgi import WSGIServer
+
+    from tests.servers.accounts import SECRET, Accounts
+
+    accounts = Accounts(tmp_path)
+    server = WSGIServer(("127.0.0.1", 0), accounts.client.application, log=None)
+    server.start()
+    config = tmp_path / "homeserver.yaml"
+    listener = f"{{port: {server.server_port}, bind_addresses: [127.0.0.1], resources: [{{names: [client]}}]}}"
+    config.write_text(
+        f"server_name: example.org\ndata_dir: {tmp_path}\n"
+        f"registration_shared_secret: {SECRET}\nlisteners: [{listener}]\n"
+    )
+    lease = FileLease(tmp_path / "homeserver.db")
+    lease.take(1)
+    try:
+        assert hsctl("user", "create", "alice", "-p", "secret")[1] == "@alice:example.org is made.\n"
+        assert hsctl("user", "create", "alice", "-p", "secret")[2] == "This user name is taken.\n"
+        assert accounts.log_in("alice").status_code == 200
+        assert "is using the database" in hsctl("user", "list")[2]
+    finally:
+        lease.release()
+        server.stop()
+        accounts.close()
