@@ -15,6 +15,7 @@ from core.errors import Forbidden, MatrixError, MissingParam, Unavailable
 from core.hooks.declarations import AuthStage
 from core.hooks.errors import PluginFailed
 from core.hooks.manager import PluginManager
+from core.hooks.verdicts import Reject
 from core.ids import UserId
 from core.storage.registration_tokens import RegistrationTokenStore
 
@@ -95,7 +96,7 @@ class PasswordStage:
 
 
 class PluginStage:
-    """A stage that a plugin contributed, run under the guard; a plugin that fails refuses nobody, it is answered 503."""
+    """A stage that a plugin contributed, run under the guard; where the plugin fails the answer is 503."""
 
     def __init__(self, plugin: str, stage: AuthStage, plugins: PluginManager) -> None:
         self.type = stage.type
@@ -108,15 +109,17 @@ class PluginStage:
         return self._run("params", self._stage.params)
 
     def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the plugin remembers. Raises: what it raises of MatrixErrors, `Unavailable` for all else."""
+        """What the plugin remembers. Raises: MatrixErrors of the plugin's, `Unavailable` for all else."""
 
-        def attempt() -> Mapping[str, Any] | MatrixError:
+        def attempt() -> Mapping[str, Any] | Reject | MatrixError:
             try:
                 return self._stage.check(user_id, auth)
             except MatrixError as error:
                 return error
 
         answer = self._run("check", attempt)
+        if isinstance(answer, Reject):
+            raise Forbidden(answer.reason, errcode=answer.errcode, **answer.fields)
         if isinstance(answer, MatrixError):
             raise answer
         return answer
