@@ -6,12 +6,13 @@ Spec: Client-Server API, "Authentication types".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from core.accounts.clock import Clock, wall_clock_ms
-from core.accounts.login import Identifiers
+from core.accounts.login import Identifiers, LoginLimits
 from core.accounts.passwords import Passwords
-from core.errors import Forbidden, MatrixError, MissingParam, Unavailable
+from core.errors import Forbidden, LimitExceeded, MatrixError, MissingParam, Unavailable
 from core.hooks.declarations import AuthStage
 from core.hooks.errors import PluginFailed
 from core.hooks.manager import PluginManager
@@ -72,16 +73,17 @@ class PasswordStage:
 
     type = "m.login.password"
 
-    def __init__(self, identifiers: Identifiers, passwords: Passwords) -> None:
+    def __init__(self, identifiers: Identifiers, passwords: Passwords, limits: LoginLimits) -> None:
         self._identifiers = identifiers
         self._passwords = passwords
+        self._limits = limits
 
     def params(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
 
     def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`."""
+        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`, `LimitExceeded`."""
         password = auth.get("password")
         if not isinstance(password, str):
             raise MissingParam("'auth.password' is required and must be a string.")
@@ -89,8 +91,12 @@ class PasswordStage:
             named = self._identifiers.user_id(auth)
         else:
             named = user_id
+        key = named or "nobody"
+        self._limits.peek("rc_login.failed_attempts", key)
         accepted = self._passwords.check(named or UserId(""), password)
         if accepted is None or (user_id is not None and accepted.user_id != user_id):
+            with suppress(LimitExceeded):  # others may have failed meanwhile; this one is told what is wrong
+                self._limits.check("rc_login.failed_attempts", key)
             raise Forbidden("The password is wrong.")
         return {"user_id": accepted.user_id}
 

@@ -136,7 +136,7 @@ class Accounts:
         self.passwords = Passwords(self.users, writer, self.plugins, self.auth)
         identifiers = Identifiers(NAME)
         self.token_stage = RegistrationTokenStage(self.registration_tokens, clock)
-        stages = (DummyStage(), self.token_stage, PasswordStage(identifiers, self.passwords))
+        stages = (DummyStage(), self.token_stage, PasswordStage(identifiers, self.passwords, self.limits))
         self.interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, b"key", clock)
         methods = [PasswordLogin(identifiers, self.passwords, self.limits)]
         self.login = Login(methods, self.users, self.sessions, self.registration, self.plugins, NAME)
