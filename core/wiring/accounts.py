@@ -12,7 +12,7 @@ from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, PluginStage, RegistrationTokenStage
 from core.accounts.devices import Devices
 from core.accounts.filters import Filters
-from core.accounts.interactive_auth import InteractiveAuth
+from core.accounts.interactive_auth import InteractiveAuth, Stage
 from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, PluginLogin
 from core.accounts.passwords import Passwords
@@ -70,7 +70,8 @@ def build_accounts(ground: Ground) -> AccountsPart:
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
     token_stage = RegistrationTokenStage(registration_tokens)
     key = (config.auth.form_secret or "").encode()
-    stages = [DummyStage(), token_stage, PasswordStage(identifiers, passwords), *_contributed_stages(plugins)]
+    password_stage = PasswordStage(identifiers, passwords, ground.limits)
+    stages: list[Stage] = [DummyStage(), token_stage, password_stage, *_contributed_stages(plugins)]
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
     methods: list[LoginMethod] = list(_contributed_logins(plugins))
     if config.auth.password_enabled is True:
