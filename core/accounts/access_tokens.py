@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from core.accounts.clock import Clock, wall_clock_ms
 from core.accounts.last_seen import LastSeen
 from core.accounts.secrets import token_hash
-from core.errors import UnknownToken
+from core.errors import Forbidden, UnknownToken
+from core.hooks.manager import PluginManager
+from core.hooks.specs import passwords
 from core.ids import Requester, UserNid
 from core.storage.access_tokens import AccessToken, AccessTokenStore
 from core.storage.log import Kind, Line
@@ -31,6 +33,7 @@ class _Known:
     expires_ms: int | None
     is_locked: bool
     is_suspended: bool
+    is_outlived: bool
 
 
 class AccessTokens:
@@ -43,12 +46,14 @@ class AccessTokens:
         last_seen: LastSeen,
         now_ms: Clock = wall_clock_ms,
         max_kept: int = MAX_KEPT,
+        plugins: PluginManager | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._last_seen = last_seen
         self._now_ms = now_ms
         self._max_kept = max_kept
+        self._plugins = plugins
         self._known: dict[bytes, _Known] = {}
         self._of_user: dict[UserNid, set[bytes]] = {}
         self._changes = 0
@@ -57,11 +62,14 @@ class AccessTokens:
         """The owner.
 
         Raises: `UnknownToken`, with `soft_logout=True` where the token expired or the account is locked (then with
-        `M_USER_LOCKED`). Spec: Client-Server API, "Soft logout", "Account locking".
+        `M_USER_LOCKED`); `Forbidden` where a plugin says that the account has expired.
+        Spec: Client-Server API, "Soft logout", "Account locking".
         """
         known = self._find(token)
         if known.is_locked:
             raise UnknownToken("This account has been locked.", errcode="M_USER_LOCKED", soft_logout=True)
+        if known.is_outlived:
+            raise Forbidden("This account has expired.", errcode="M_USER_ACCOUNT_EXPIRED")
         return known.requester
 
     def even_locked(self, token: str) -> Requester:
@@ -103,13 +111,25 @@ class AccessTokens:
         stored = self._store.find(digest)
         if stored is None or stored.is_deactivated:
             raise UnknownToken("This access token is not known.", soft_logout=False)
-        known = _Known(_requester(stored), now_ms + KEPT_MS, stored.expires_ms, stored.is_locked, stored.is_suspended)
+        known = _Known(
+            _requester(stored),
+            now_ms + KEPT_MS,
+            stored.expires_ms,
+            stored.is_locked,
+            stored.is_suspended,
+            self._is_outlived(stored),
+        )
         is_expired = stored.expires_ms is not None and stored.expires_ms <= now_ms
         if stored.refresh_nid is not None and not stored.is_used and not is_expired:
             self._writer.submit(lambda transaction: self._use(transaction, stored), stored.user_nid)
         elif changes == self._changes:
             self._keep(digest, known)
         return known
+
+    def _is_outlived(self, stored: AccessToken) -> bool:
+        if self._plugins is None:
+            return False
+        return bool(self._plugins.ask(passwords.is_user_expired, user_id=stored.user_id))
 
     def _use(self, transaction: Transaction, stored: AccessToken) -> None:
         self._store.mark_used(transaction, stored)

@@ -1,19 +1,29 @@
-"""The core's own stages of user-interactive authentication.
+"""The stages of user-interactive authentication: the core's own, and those of plugins under the guard.
 
 Spec: Client-Server API, "Authentication types".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from core.accounts.clock import Clock, wall_clock_ms
-from core.accounts.login import Identifiers
+from core.accounts.login import Identifiers, LoginLimits
 from core.accounts.passwords import Passwords
-from core.errors import Forbidden, MissingParam
+from core.errors import Forbidden, LimitExceeded, MatrixError, MissingParam, Unavailable
+from core.hooks.declarations import AuthStage
+from core.hooks.errors import PluginFailed
+from core.hooks.manager import PluginManager
+from core.hooks.verdicts import Reject
 from core.ids import UserId
 from core.storage.registration_tokens import RegistrationTokenStore
+
+_Answer = TypeVar("_Answer")
+
+STAGE_SECONDS = 30.0
+"""How long a plugin may take for one attempt."""
 
 
 class DummyStage:
@@ -63,16 +73,17 @@ class PasswordStage:
 
     type = "m.login.password"
 
-    def __init__(self, identifiers: Identifiers, passwords: Passwords) -> None:
+    def __init__(self, identifiers: Identifiers, passwords: Passwords, limits: LoginLimits) -> None:
         self._identifiers = identifiers
         self._passwords = passwords
+        self._limits = limits
 
     def params(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
 
     def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`."""
+        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`, `LimitExceeded`."""
         password = auth.get("password")
         if not isinstance(password, str):
             raise MissingParam("'auth.password' is required and must be a string.")
@@ -80,7 +91,47 @@ class PasswordStage:
             named = self._identifiers.user_id(auth)
         else:
             named = user_id
+        key = named or "nobody"
+        self._limits.peek("rc_login.failed_attempts", key)
         accepted = self._passwords.check(named or UserId(""), password)
         if accepted is None or (user_id is not None and accepted.user_id != user_id):
+            with suppress(LimitExceeded):  # others may have failed meanwhile; this one is told what is wrong
+                self._limits.check("rc_login.failed_attempts", key)
             raise Forbidden("The password is wrong.")
         return {"user_id": accepted.user_id}
+
+
+class PluginStage:
+    """A stage that a plugin contributed, run under the guard; where the plugin fails the answer is 503."""
+
+    def __init__(self, plugin: str, stage: AuthStage, plugins: PluginManager) -> None:
+        self.type = stage.type
+        self._plugin = plugin
+        self._stage = stage
+        self._plugins = plugins
+
+    def params(self) -> Mapping[str, Any]:
+        """What the plugin tells clients. Raises: `Unavailable`."""
+        return self._run("params", self._stage.params)
+
+    def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the plugin remembers. Raises: MatrixErrors of the plugin's, `Unavailable` for all else."""
+
+        def attempt() -> Mapping[str, Any] | Reject | MatrixError:
+            try:
+                return self._stage.check(user_id, auth)
+            except MatrixError as error:
+                return error
+
+        answer = self._run("check", attempt)
+        if isinstance(answer, Reject):
+            raise Forbidden(answer.reason, errcode=answer.errcode, **answer.fields)
+        if isinstance(answer, MatrixError):
+            raise answer
+        return answer
+
+    def _run(self, what: str, function: Callable[[], _Answer]) -> _Answer:
+        try:
+            return self._plugins.run(self._plugin, f"auth_stage:{self.type}:{what}", STAGE_SECONDS, function)
+        except PluginFailed as error:
+            raise Unavailable("This stage of authentication does not work at present.") from error

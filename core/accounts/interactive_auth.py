@@ -26,6 +26,9 @@ from core.storage.writer import Writer
 SESSION_MS = 48 * 3600 * 1000
 """How long a session may rest before it is forgotten; a mail with a link in it may take a day."""
 
+EXPIRE_EVERY_MS = 3600 * 1000
+"""How often, at most, forgotten sessions are deleted."""
+
 Flow = Sequence[str]
 """The stages of one way, in order."""
 
@@ -94,6 +97,7 @@ class InteractiveAuth:
         self._writer = writer
         self._key = key
         self._now_ms = now_ms
+        self._expired_ms = 0
 
     def offers(self, stage: str) -> bool:
         """Whether there is a stage of this type."""
@@ -148,8 +152,9 @@ class InteractiveAuth:
             self._save(replace(operation, completed=passed.completed, notes={**passed.notes, **notes}))
 
     def expire(self) -> int:
-        """Forget sessions that rest too long; returns how many. A background job calls it."""
-        before_ms = self._now_ms() - SESSION_MS
+        """Forget sessions that rest too long; returns how many. Happens by itself, once an hour of use."""
+        self._expired_ms = self._now_ms()
+        before_ms = self._expired_ms - SESSION_MS
         return self._writer.submit(lambda transaction: self._store.drop_older(transaction, before_ms))
 
     def _session(self, auth: Mapping[str, Any] | None, digest: bytes) -> tuple[AuthSession, MatrixError | None]:
@@ -186,6 +191,8 @@ class InteractiveAuth:
         return replace(session, completed=completed, used_ms=self._now_ms()), None
 
     def _save(self, session: AuthSession) -> None:
+        if self._now_ms() - self._expired_ms > EXPIRE_EVERY_MS:
+            self.expire()
         self._writer.submit(lambda transaction: self._store.set(transaction, session))
 
     def _digest(self, operation: Operation) -> bytes:

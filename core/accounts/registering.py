@@ -6,7 +6,7 @@ Spec: Client-Server API, "Legacy account registration".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.accounts.access_tokens import AccessTokens
@@ -76,10 +76,16 @@ class Registering:
         return self._registration.create_guest(wanted)
 
     def register(
-        self, operation: Operation, auth: Any, wanted: DeviceRequest | None, origin: Origin
+        self,
+        operation: Operation,
+        auth: Any,
+        wanted: DeviceRequest | None,
+        origin: Origin,
+        spend: Callable[[], None] = lambda: None,
     ) -> tuple[User, Session | None]:
         """Make an account for whoever completes a flow; `operation.body` is what was asked for, checked.
 
+        `spend` is called right before the account is made, and may raise `LimitExceeded`.
         Raises: `Forbidden` where registration is closed, `InvalidUsername`, `UserInUse`, `InteractiveAuthNeeded`, …
         """
         if not self.is_open:
@@ -98,6 +104,7 @@ class Registering:
         passed = self._interactive.authorize(operation, auth, self.flows())
         if "user_id" in passed.notes:
             return self._made_before(UserId(passed.notes["user_id"]), wanted)
+        spend()
         user, session = self._make(localpart, guest, body, passed, wanted, origin)
         self._interactive.note(passed, user_id=user.user_id)
         return user, session

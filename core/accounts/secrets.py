@@ -38,7 +38,11 @@ def token_hash(token: str) -> bytes:
 
 def new_device_id() -> str:
     """A device id: ten capital letters."""
-    return "".join(secrets.choice(string.ascii_uppercase) for _ in range(10))
+    number, letters = secrets.randbits(64), []
+    for _ in range(10):
+        number, letter = divmod(number, 26)
+        letters.append(string.ascii_uppercase[letter])
+    return "".join(letters)
 
 
 def new_localpart() -> str:

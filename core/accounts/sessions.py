@@ -6,14 +6,17 @@ affected in any process hears of it by a USER_STATUS line.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from core.accounts.clock import Clock, wall_clock_ms
 from core.accounts.secrets import ACCESS_PREFIX, REFRESH_PREFIX, new_device_id, new_token, token_hash
 from core.config.auth import AuthConfig
 from core.errors import UnknownToken
+from core.hooks.manager import PluginManager
+from core.hooks.specs import observers
 from core.ids import DeviceId, Requester, UserNid
-from core.storage.access_tokens import AccessTokenStore, RefreshToken
+from core.storage.access_tokens import AccessTokenStore, EndedToken, RefreshToken
 from core.storage.devices import Device, DeviceNid, DeviceStore
 from core.storage.log import Kind
 from core.storage.writer import Transaction, Writer, advance
@@ -57,12 +60,14 @@ class Sessions:
         writer: Writer,
         auth: AuthConfig,
         now_ms: Clock = wall_clock_ms,
+        plugins: PluginManager | None = None,
     ) -> None:
         self._devices = devices
         self._tokens = tokens
         self._writer = writer
         self._auth = auth
         self._now_ms = now_ms
+        self._plugins = plugins
 
     def open(self, user_nid: UserNid, wanted: DeviceRequest) -> Session:
         """Open a session in a transaction of its own."""
@@ -104,37 +109,57 @@ class Sessions:
 
     def close(self, requester: Requester) -> None:
         """Log out: the access token and its device are gone. Spec: `POST /logout`."""
+        if requester.device_id is not None:
+            self.close_devices(requester.user_nid, [requester.device_id])
+            return
 
         def close(transaction: Transaction) -> None:
-            device_nid = None
-            if requester.device_id is not None:
-                device_nid = self._devices.find_nid_in(transaction, requester.user_nid, requester.device_id)
-            if device_nid is None:
-                self._tokens.drop(transaction, requester.token_nid)
-                self._tell(transaction, requester.user_nid)
-            else:
-                self._close_in(transaction, requester.user_nid, [device_nid])
+            self._tokens.drop(transaction, requester.token_nid)
+            self._tell(transaction, requester.user_nid)
 
         self._writer.submit(close, requester.user_nid)
 
-    def close_devices(self, user_nid: UserNid, device_ids: list[DeviceId]) -> None:
+    def close_devices(self, user_nid: UserNid, device_ids: Collection[DeviceId]) -> None:
         """Log some devices of a user out; ids that are not known are passed over."""
+        wanted = set(device_ids)
+        ended = self._ended(user_nid, wanted)
 
         def close(transaction: Transaction) -> None:
-            found = [self._devices.find_nid_in(transaction, user_nid, device_id) for device_id in device_ids]
+            found = [self._devices.find_nid_in(transaction, user_nid, device_id) for device_id in wanted]
             self._close_in(transaction, user_nid, [nid for nid in found if nid is not None])
 
         self._writer.submit(close, user_nid)
+        self._announce(ended)
 
     def close_all(self, user_nid: UserNid) -> None:
         """Log out everywhere. Spec: `POST /logout/all`."""
+        ended = self._ended(user_nid, None)
         self._writer.submit(lambda transaction: self.close_all_in(transaction, user_nid), user_nid)
+        self._announce(ended)
 
     def close_all_in(self, transaction: Transaction, user_nid: UserNid) -> None:
-        """As `close_all`, inside the caller's transaction."""
+        """As `close_all`, inside the caller's transaction, and without telling plugins."""
         self._tokens.drop_of_user(transaction, user_nid)
         self._devices.remove(transaction, user_nid, self._devices.longest_unseen_in(transaction, user_nid, 0))
         self._tell(transaction, user_nid)
+
+    def _ended(self, user_nid: UserNid, device_ids: Collection[DeviceId] | None) -> list[EndedToken]:
+        """The access tokens about to end, where a plugin wants to hear of them."""
+        if self._plugins is None or not self._plugins.has(observers.logged_out):
+            return []
+        tokens = self._tokens.of_user(user_nid)
+        return [token for token in tokens if device_ids is None or token.device_id in device_ids]
+
+    def _announce(self, ended: Iterable[EndedToken]) -> None:
+        if self._plugins is None:
+            return
+        for token in ended:
+            self._plugins.tell(
+                observers.logged_out,
+                user_id=token.user_id,
+                device_id=token.device_id,
+                access_token_hash=token.token_hash.hex(),
+            )
 
     def _close_in(self, transaction: Transaction, user_nid: UserNid, device_nids: list[DeviceNid]) -> None:
         if device_nids:

@@ -23,8 +23,8 @@ from collections.abc import Sequence  # noqa: E402
 from core.config.problems import ConfigError  # noqa: E402
 from core.errors import MatrixError  # noqa: E402
 
-COMMANDS = ("serve", "config", "user", "db", "graph", "plugins")
-"""In the order of the help; each is a module of core.cli with `add_commands(subparsers)`."""
+COMMANDS = ("serve", "config", "user", "hash-password", "db", "graph", "plugins")
+"""In the order of the help; each is a module of core.cli, `-` spelt `_`, with `add_commands(subparsers)`."""
 
 EXIT_REFUSED = 2
 
@@ -55,7 +55,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     wanted = [given[0]] if given and given[0] in COMMANDS else COMMANDS
     for command in wanted:
-        name = f"core.cli.{command}"
+        name = f"core.cli.{command.replace('-', '_')}"
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).add_commands(subparsers)
     return parser

@@ -70,6 +70,15 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedToken:
+    """What is told of an access token that ends."""
+
+    user_id: UserId
+    device_id: DeviceId | None
+    token_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshToken:
     """A refresh token as stored."""
 
@@ -167,6 +176,15 @@ class AccessTokenStore:
         if nids:
             transaction.run(f"DELETE FROM access_tokens WHERE device_nid IN ({marks(len(nids))})", nids)
             transaction.run(f"DELETE FROM refresh_tokens WHERE device_nid IN ({marks(len(nids))})", nids)
+
+    def of_user(self, user_nid: UserNid) -> list[EndedToken]:
+        """Every access token of a user, for those who are told when it ends."""
+        rows = self._database.rows(
+            "SELECT u.user_id, d.device_id, t.token_hash FROM access_tokens t JOIN users u ON u.user_nid = t.user_nid "
+            "LEFT JOIN devices d ON d.device_nid = t.device_nid WHERE t.user_nid = ?",
+            (user_nid,),
+        )
+        return [EndedToken(*row) for row in rows]
 
     def drop(self, transaction: Transaction, token_nid: int) -> None:
         """Delete one access token that belongs to no device."""

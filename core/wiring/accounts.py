@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint
 
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
-from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from core.accounts.auth_stages import DummyStage, PasswordStage, PluginStage, RegistrationTokenStage
 from core.accounts.devices import Devices
 from core.accounts.filters import Filters
-from core.accounts.interactive_auth import InteractiveAuth
+from core.accounts.interactive_auth import InteractiveAuth, Stage
 from core.accounts.last_seen import LastSeen
-from core.accounts.login import Identifiers, Login, PasswordLogin
+from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, PluginLogin
 from core.accounts.passwords import Passwords
 from core.accounts.profiles import Profiles
 from core.accounts.registering import Registering
@@ -24,6 +25,8 @@ from core.api.admin import register as admin_register
 from core.api.client import account_data as account_data_api
 from core.api.client import auth_fallback, capabilities, devices, filter, login, logout, profile, registration, whoami
 from core.events.room_versions import ROOM_VERSIONS
+from core.hooks.manager import PluginManager
+from core.hooks.specs import contributions
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
@@ -60,16 +63,19 @@ def build_accounts(ground: Ground) -> AccountsPart:
     users, device_store, profile_store = UserStore(database), DeviceStore(database), ProfileStore(database)
     registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
     last_seen = LastSeen(device_store, writer)
-    tokens = AccessTokens(token_store, writer, last_seen)
+    tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
     gate = Gate(tokens, ground.limits)
-    sessions = Sessions(device_store, token_store, writer, config.auth)
+    sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
     making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
     token_stage = RegistrationTokenStage(registration_tokens)
     key = (config.auth.form_secret or "").encode()
-    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords))
+    password_stage = PasswordStage(identifiers, passwords, ground.limits)
+    stages: list[Stage] = [DummyStage(), token_stage, password_stage, *_contributed_stages(plugins)]
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
-    methods = [PasswordLogin(identifiers, passwords, ground.limits)]
+    methods: list[LoginMethod] = list(_contributed_logins(plugins))
+    if config.auth.password_enabled is True:
+        methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
     signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     account_data_store = AccountDataStore(database)
@@ -86,7 +92,7 @@ def build_accounts(ground: Ground) -> AccountsPart:
         set_avatar_url=config.registration.enable_set_avatar_url,
     )
     blueprints = [
-        login.blueprint(signing_in, sessions, gate, name),
+        login.blueprint(signing_in, sessions, gate, name, _well_known(config.server.public_baseurl)),
         logout.blueprint(sessions, tokens),
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
@@ -111,3 +117,17 @@ def build_accounts(ground: Ground) -> AccountsPart:
         last_seen,
         blueprints,
     )
+
+
+def _contributed_stages(plugins: PluginManager) -> list[PluginStage]:
+    found = plugins.contributions(contributions.contribute_auth_stages)
+    return [PluginStage(one.plugin, one.item, plugins) for one in found]
+
+
+def _contributed_logins(plugins: PluginManager) -> list[PluginLogin]:
+    found = plugins.contributions(contributions.contribute_login_types)
+    return [PluginLogin(one.item.type, one.item.fields, plugins) for one in found]
+
+
+def _well_known(public_baseurl: str | None) -> dict[str, Any] | None:
+    return None if public_baseurl is None else {"m.homeserver": {"base_url": public_baseurl}}

@@ -6,11 +6,6 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from core.config.auth import AuthConfig
-from core.config.registration import RegistrationConfig
-from core.hooks.api import ServerFacts
-from core.hooks.facade import LateApi
-from core.hooks.loading import load_plugins
 from werkzeug.test import Client, TestResponse
 
 from core.accounts.access_tokens import AccessTokens
@@ -38,6 +33,11 @@ from core.api.client import logout as logout_api
 from core.api.client import profile as profile_api
 from core.api.client import registration as registration_api
 from core.api.client import whoami as whoami_api
+from core.config.auth import AuthConfig
+from core.config.registration import RegistrationConfig
+from core.hooks.api import ServerFacts
+from core.hooks.facade import LateApi
+from core.hooks.loading import load_plugins
 from core.ids import ServerName
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
@@ -118,10 +118,10 @@ class Accounts:
         self.registration_tokens = RegistrationTokenStore(database)
         token_store = AccessTokenStore(database)
         self.last_seen = LastSeen(self.devices, writer, clock)
-        self.tokens = AccessTokens(token_store, writer, self.last_seen, clock)
+        self.tokens = AccessTokens(token_store, writer, self.last_seen, clock, plugins=self.plugins)
         self.tail.follow(self.tokens.follow)
         self.gate = Gate(self.tokens, self.limits)
-        self.sessions = Sessions(self.devices, token_store, writer, self.auth, clock)
+        self.sessions = Sessions(self.devices, token_store, writer, self.auth, clock, self.plugins)
         self.registration = Registration(
             NAME,
             self.users,
@@ -136,7 +136,7 @@ class Accounts:
         self.passwords = Passwords(self.users, writer, self.plugins, self.auth)
         identifiers = Identifiers(NAME)
         self.token_stage = RegistrationTokenStage(self.registration_tokens, clock)
-        stages = (DummyStage(), self.token_stage, PasswordStage(identifiers, self.passwords))
+        stages = (DummyStage(), self.token_stage, PasswordStage(identifiers, self.passwords, self.limits))
         self.interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, b"key", clock)
         methods = [PasswordLogin(identifiers, self.passwords, self.limits)]
         self.login = Login(methods, self.users, self.sessions, self.registration, self.plugins, NAME)

@@ -80,25 +80,27 @@ def blueprint(
     def post_register() -> ResponseReturnValue:
         """Make an account."""
         ip = client_address(request)
-        gate.limit(ip, "rc_registration")
+        gate.peek(ip, "rc_registration")
         kind = request.args.get("kind", "user")
         if kind not in {"user", "guest"}:
             raise InvalidParam("'kind' must be user or guest.")
         body = read_object(request, may_be_empty=kind == "guest")
         wanted = device_request(body)
         if kind == "guest":
+            gate.limit(ip, "rc_registration")
             return json_reply(_answer(*registering.register_guest(wanted), server_name))
         fields = load_object(register_body, body)
         auth = body.pop("auth", None)
         operation = Operation("POST", request.path, body)
         origin = Origin(ip, request.environ.get("HTTP_USER_AGENT", ""))
         session = None if fields["inhibit_login"] else wanted
-        return json_reply(_answer(*registering.register(operation, auth, session, origin), server_name))
+        made = registering.register(operation, auth, session, origin, lambda: gate.limit(ip, "rc_registration"))
+        return json_reply(_answer(*made, server_name))
 
     @bp.get("/_matrix/client/v3/register/available")
     def get_available() -> ResponseReturnValue:
         """Whether a name is free."""
-        gate.limit(client_address(request), "rc_registration")
+        gate.peek(client_address(request), "rc_registration")
         registering.check_available(load_query(available_query, request)["username"])
         return json_reply({"available": True})
 

@@ -1,12 +1,8 @@
 """The accounts part, served in this process."""
 
-from gevent import monkey
+import pytest
 
-monkey.patch_all()
-
-import pytest  # noqa: E402 - gevent patches first
-
-from tests.servers.accounts import Accounts  # noqa: E402 - as above
+from tests.servers.accounts import Accounts
 
 
 @pytest.fixture
