@@ -27,14 +27,24 @@ class Oracle:
         self._before: dict[EventId, State | None] = {}
         self.entrance: EventId | None = None
 
-    def add(self, event: Event, place: Place, fetched: Mapping[StateKey, EventId] | None, is_entrance: bool) -> None:
-        """Note an event in the order in which the server got it, and judge it."""
+    def add(
+        self,
+        event: Event,
+        place: Place,
+        fetched: Mapping[StateKey, EventId] | None = None,
+        is_entrance: bool = False,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Note an event in the order in which the server got it, and judge it where no verdict is given."""
         self.known.pop(event.event_id, None)
         self.known[event.event_id] = event
         if fetched is not None:
             self.fetched[event.event_id] = {
                 key: one for key, one in fetched.items() if one in self.known and not self.is_rejected(one)
             }
+        if verdict is not None:
+            self.place[event.event_id], self.verdict[event.event_id] = place, verdict
+            return
         current = self.current() if place is Place.LIVE else None
         if is_entrance:
             self.entrance = event.event_id

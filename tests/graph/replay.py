@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 
 from core.events.auth_rules import auth_event_keys
@@ -27,7 +28,8 @@ class Recorder:
     def __init__(self, version: RoomVersion) -> None:
         self.version = version
         self.all = Oracle(version)
-        self.room_id: RoomId | None = None if version.room_id_is_create_hash else RoomId("!recorded:a.test")
+        self.nonce = secrets.token_hex(4)
+        self.room_id: RoomId | None = None if version.room_id_is_create_hash else RoomId(f"!{self.nonce}:a.test")
         self._clock = 1_700_000_000_000
 
     def event(
@@ -62,10 +64,10 @@ class Recorder:
             signing_key=SigningKey("ed25519:k", server[:1].encode() * 32),
             state_key=state_key,
             redacts=redacts,
-            opaque_id=f"e{self._clock}" if is_v1 else None,
+            opaque_id=f"{self.nonce}{self._clock}" if is_v1 else None,
         )
         self.room_id = event.room_id
-        self.all.add(event, Place.LIVE, None, False)
+        self.all.add(event, Place.LIVE)
         return event
 
     def message(self, sender: UserId, prevs: Sequence[Event], body: str = "hello") -> Event:
@@ -88,7 +90,7 @@ class Recorder:
     def start(self, *joining: UserId) -> list[Event]:
         """A public room of Alice's that others have joined; Bob may set state."""
         content = {"creator": ALICE} if not self.version.implicit_creator else {}
-        events = [self.event("m.room.create", ALICE, {**content, "room_version": self.version.id}, [], "")]
+        events = [self.event("m.room.create", ALICE, {**content, "room_version": self.version.id, "x.nonce": self.nonce}, [], "")]
         events.append(self.member(ALICE, events[-1:]))
         levels = {"bob": 50} if self.version.privileged_creators else {"alice": 100, "bob": 50}
         events.append(self.levels(ALICE, events[-1:], **levels))
@@ -128,7 +130,9 @@ class Replayer:
             if self.oracle.place.get(admission.event.event_id, Place.OUTLIER) is Place.OUTLIER:
                 if admission.place is not Place.OUTLIER or admission.event.event_id not in self.oracle.known:
                     self.oracle._before.pop(admission.event.event_id, None)
-                    self.oracle.add(admission.event, admission.place, admission.state, is_entrance)
+                    self.oracle.add(
+                        admission.event, admission.place, admission.state, is_entrance, admission.verdict
+                    )
         appended = self.graph.write.append(self.room, admissions, is_entrance)
         if appended.state_delta is not None:
             for key, old, new in self.graph.states.changes(appended.state_delta):
