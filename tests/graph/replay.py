@@ -113,6 +113,7 @@ class Replayer:
         self.oracle = Oracle(version)
         self.room = graph.rooms.intern(room_id, version).room_nid
         self.folded: State = {}
+        self.lost: set[EventId] = set()
 
     def feed(self, *events: Event, place: Place = Place.LIVE, state: Mapping[StateKey, EventId] | None = None) -> None:
         """Append events one by one, comparing after each. `state` is the fetched state before the first."""
@@ -150,7 +151,11 @@ class Replayer:
         assert current == self.oracle.current()
         assert self.folded == current
         for one in self.oracle.known if only is None else only:
-            stored = graph.events.get(one)
+            stored = graph.events.by_id(one)
+            if one in self.lost:
+                assert stored is None or stored.is_outlier
+                continue
+            assert stored is not None, f"{one} is not there"
             verdict = self.oracle.verdict[one].value
             assert (stored.is_rejected, stored.is_soft_failed) == (verdict == "rejected", verdict == "soft-failed")
             before = self.oracle.before(one)
@@ -163,6 +168,23 @@ class Replayer:
         assert {graph.texts.text(member.user_nid) for member in members} == joined
         servers = {graph.texts.text(server) for server in graph.servers.now_in(self.room)}
         assert servers == {server_of(user) for user in joined}
+
+    def lose(self, gone: Sequence[EventId]) -> None:
+        """The graph has purged these events: what remains keeps its state, and the rest has none."""
+        remaining = [one for one in self.oracle.known if self.has_place(one) and one not in gone]
+        for one in remaining:
+            before = self.oracle.before(one)
+            if before is not None:
+                self.oracle.fetched[one] = before
+        for one in gone:
+            self.oracle.place[one] = Place.OUTLIER
+            self.oracle._before.pop(one, None)
+            self.oracle.fetched.pop(one, None)
+        self.lost |= set(gone)
+
+    def has_place(self, one: EventId) -> bool:
+        """Whether an event has its place still."""
+        return self.oracle.place.get(one, Place.OUTLIER) is not Place.OUTLIER
 
     def compare_cold(self) -> None:
         """The same, with nothing in memory."""
