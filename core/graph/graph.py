@@ -14,6 +14,7 @@ from core.graph.events import EventReader
 from core.graph.history import History
 from core.graph.lines import StateReader
 from core.graph.members import Members
+from core.graph.purging import Purger
 from core.graph.room_graph import RoomGraph
 from core.graph.sent_requests import SentRequests
 from core.graph.states import RoomStates
@@ -27,6 +28,7 @@ from core.storage.extremities import ExtremityStore
 from core.storage.interning import Interner
 from core.storage.log import LogReader, LogTail
 from core.storage.memberships import MembershipStore, OutOfBandStore
+from core.storage.purges import PurgeStore
 from core.storage.redactions import RedactionStore
 from core.storage.relations import RelationStore
 from core.storage.room_servers import RoomServerStore
@@ -51,6 +53,8 @@ class Graph:
     """Pages, timelines, gaps."""
     members: Members
     """Forgetting rooms and invites to rooms we are not in."""
+    purger: Purger
+    """Takes history away."""
     memberships: MembershipStore
     out_of_band: OutOfBandStore
     servers: RoomServerStore
@@ -105,6 +109,7 @@ def build_graph(
         events=reader,
         history=History(database, events, edges, LogReader(database), reader, tips),
         members=Members(writer, appender),
+        purger=Purger(database, appender, PurgeStore(database)),
         memberships=stores.memberships,
         out_of_band=stores.out_of_band,
         servers=stores.servers,

@@ -64,7 +64,7 @@ class Dialect:
             tail = ", ".join(f"{c} = VALUES({c})" for c in changed) or f"{key[0]} = {key[0]}"
             return f"{self.insert(table)} ON DUPLICATE KEY UPDATE {tail}"
         if not changed:
-            return f"{self.insert(table)} ON CONFLICT ({', '.join(key)}) DO NOTHING"
+            return f"{self.insert(table)} ON CONFLICT DO NOTHING"
         tail = ", ".join(f"{c} = excluded.{c}" for c in changed)
         return f"{self.insert(table)} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {tail}"
 

@@ -124,6 +124,11 @@ class StateLineStore:
         )
         return None if row is None else (row[0], row[1])
 
+    def keyframes_of(self, line: int) -> list[bytes]:
+        """The packed entries of all keyframes of a line."""
+        rows = self._database.rows("SELECT entries FROM state_keyframes WHERE line_nid = ?", (line,))
+        return [row[0] for row in rows]
+
     def first_keyframe(self, line: int, upto: int) -> int | None:
         """The index of the oldest keyframe of `line`, if it is not after `upto`."""
         found: int | None = self._database.value(

@@ -5,6 +5,7 @@ from core.storage.events import AuthEdges, EventRow
 from core.storage.extremities import ForwardExtremity
 from core.storage.memberships import ForgottenRow, MembershipRow, OutOfBandRow
 from core.storage.migrations.migrating import Migration, add_sequence, create_tables
+from core.storage.purges import Purge
 from core.storage.redactions import RedactionRow
 from core.storage.relations import RelationRow
 from core.storage.room_servers import RoomServer
@@ -37,6 +38,7 @@ MIGRATION = Migration(
             RedactionRow,
             RelationRow,
             TransactionIdRow,
+            Purge,
         ),
         add_sequence("rooms"),
         add_sequence("events"),
