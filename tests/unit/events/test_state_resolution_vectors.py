@@ -52,3 +52,23 @@ def test_a_trace_of_version_1_names_refusals() -> None:
     trace = resolve_case(load("v1-nothing-allowed"), explain=True)["trace"]
     assert [refused["event"] for refused in trace["refused"]] == ["$topic-2", "$topic-1"]
     assert trace["algorithm"] == "1"
+
+
+def test_before_there_are_power_levels_the_creator_goes_first_and_who_cites_nothing_has_no_power() -> None:
+    case = load("v2-topic-race")
+    base = [pdu for pdu in case["events"] if pdu["event_id"] in ("$create", "$alice", "$bob")]
+
+    def rules(event_id: str, sender: str, ts: int, *auth: str) -> dict[str, Any]:
+        pdu = {**base[0], "event_id": event_id, "type": "m.room.join_rules", "sender": sender, "auth_events": [*auth]}
+        return {**pdu, "content": {"join_rule": "public"}, "origin_server_ts": ts}
+
+    competing = [
+        rules("$by-bob", "@bob:b.example", 10, "$create", "$bob"),
+        rules("$by-nobody", "@alice:a.example", 15),
+        rules("$by-creator", "@alice:a.example", 20, "$create", "$alice"),
+    ]
+    shared = ["$create", "$alice"]
+    sets = [[*shared, pdu["event_id"]] for pdu in competing]
+    answer = resolve_case({"room_version": "10", "events": base + competing, "state_sets": sets}, explain=True)
+    order = [one for one in answer["trace"]["power_events"] if one.startswith("$by")]
+    assert order == ["$by-creator", "$by-bob", "$by-nobody"]
