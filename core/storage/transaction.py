@@ -35,11 +35,12 @@ class Transaction:
         """Whether the present job has written anything yet."""
         self.flush_error: Exception | None = None
         """The error of queued rows, which may be an earlier job's."""
+        self.callbacks: list[Callable[[], None]] = []
+        """What `after_commit` was given, in order."""
         self._overlay: dict[Hashable, Any] = {}
         self._cursor = connection.cursor()
         self._text = dialect.text
         self._pending: dict[str, list[Sequence[Any]]] = {}
-        self._callbacks: list[Callable[[], None]] = []
 
     @property
     def overlay(self) -> Mapping[Hashable, Any]:
@@ -102,7 +103,7 @@ class Transaction:
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback()` once the group is durable, before any follower hears of its lines; it must not wait."""
         self.is_dirty = True
-        self._callbacks.append(callback)
+        self.callbacks.append(callback)
 
     def flush(self) -> None:
         """Send the queued rows, statement by statement in the order in which each was first used."""
@@ -147,14 +148,6 @@ class Transaction:
         self.add_all(_INSERT_LINE, [(n.position, int(n.kind), n.subject, n.reference) for n in self.lines])
         self.flush()
         return Position(last)
-
-    def run_callbacks(self, on_error: Callable[[], None]) -> None:
-        """Run what `after_commit` was given, in order; `on_error()` inside the handler of one that raises."""
-        for callback in self._callbacks:
-            try:
-                callback()
-            except Exception:
-                on_error()
 
     def _without_repeated_lines(self) -> list[tuple[Line, Line]]:
         """Keep the newest of the group's own lines of a key; (dropped line, the one that took its place)."""

@@ -49,6 +49,8 @@ RECONNECT_SECONDS = 10.0
 """How long jobs wait for a database that cannot be reached."""
 HOLD_SECONDS = 0.005
 """After writing this long on SQLite, whose calls never yield, the writer lets the hub see to its sockets."""
+COMPLAINT_SECONDS = 30.0
+"""How often the log says that the database refuses what is written."""
 CLOSE_SECONDS = 10.0
 """How long `close` waits for what has been submitted."""
 
@@ -120,6 +122,7 @@ class Writer:
         self._greenlet: gevent.Greenlet | None = None
         self._closing = False
         self._held_s = 0.0
+        self._complained_at = float("-inf")
 
     @property
     def waiting(self) -> int:
@@ -229,7 +232,7 @@ class Writer:
             except Exception as error:
                 tries += 1
                 if not self._may_try_again(error, tries):
-                    logger.error("The database did not take a group of %d writes: %s", len(jobs), error)
+                    self._complain(error, len(jobs))
                     failure = classify(error)
                     self._fail(jobs, error if failure is Failure.JOB else unavailable(failure))
                     return
@@ -314,7 +317,8 @@ class Writer:
     def _answer(self, group: _Group) -> None:
         self.figures.groups += 1
         self.figures.jobs += len(group.done)
-        group.transaction.run_callbacks(self._report_callback)
+        for callback in group.transaction.callbacks:
+            self._call_back(callback)
         self._tail.feed(group.transaction.lines, group.position)
         for job, value in group.done:
             if not job.result.ready():
@@ -325,9 +329,19 @@ class Writer:
         for job in jobs:
             job.fail(error)
 
-    def _report_callback(self) -> None:
-        self.figures.failed_callbacks += 1
-        logger.exception("A callback after a commit failed; what it keeps in memory may be stale.")
+    def _call_back(self, callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except Exception:
+            self.figures.failed_callbacks += 1
+            logger.exception("A callback after a commit failed; what it keeps in memory may be stale.")
+
+    def _complain(self, error: Exception, jobs: int) -> None:
+        """Log that the database refuses groups, now and then: its disk may be the log's as well."""
+        now = time.monotonic()
+        if now - self._complained_at > COMPLAINT_SECONDS:
+            self._complained_at = now
+            logger.error("The database did not take a group of %d writes: %s", jobs, error)
 
     def _may_try_again(self, error: Exception, tries: int) -> bool:
         failure = classify(error)

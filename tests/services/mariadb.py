@@ -20,6 +20,7 @@ from tests.services import program, start, stop, wait_until
 
 SOCKET_VARIABLE = "TRELLIS_TEST_MARIADB"
 """Names the socket of a running instance: set for test runs started by tests, which then share it."""
+NO_SUCH_THREAD = 1094
 MEMORY_BYTES = 1 << 30
 """Free memory that the server's files want."""
 
@@ -115,9 +116,16 @@ class MariaDb:
     def kill_connections_to(self, schema: str) -> int:
         """Cut every connection that uses `schema`, as a restart of the server would; how many there were."""
         rows = self.run(f"SELECT id FROM information_schema.processlist WHERE db = '{schema}'")
-        for (number,) in rows:
-            self.run(f"KILL {number}")
-        return len(rows)
+        return sum(self._kill(number) for (number,) in rows)
+
+    def _kill(self, connection: object) -> bool:
+        try:
+            self.run(f"KILL {connection}")
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != NO_SUCH_THREAD:
+                raise
+            return False  # it ended by itself in the meantime
+        return True
 
 
 def _memory_folder() -> str | None:

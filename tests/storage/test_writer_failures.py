@@ -174,7 +174,9 @@ def test_a_full_disk_refuses_and_recovers(tmp_path, caplog):
     big = [lambda tx, n=n: tx.add_all(ADD_FACT, [(f"{n}.{i}", "x" * 900) for i in range(20)]) for n in range(3)]
     outcomes = together(writer, *big)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert together(writer, big[0])[0].status == 503
     assert "disk is full" in str(outcomes[0])
+    assert len(caplog.records) == 1
     assert (names(database), heard) == ([], [])
     writer._connection.execute("PRAGMA max_page_count = 100000")
     assert together(writer, *big) == [None] * 3
