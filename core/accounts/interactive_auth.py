@@ -174,7 +174,7 @@ class InteractiveAuth:
         self, session: AuthSession, operation: Operation, auth: Mapping[str, Any], flows: Sequence[Flow]
     ) -> tuple[AuthSession, MatrixError | None]:
         kind = auth["type"]
-        if kind in session.completed:
+        if isinstance(kind, str) and kind in session.completed:
             return session, None
         done = session.completed.keys()
         due = {s for flow in flows for s in _next(flow, done)}

@@ -24,6 +24,7 @@ from core.accounts.shared_secret import SharedSecret
 from core.api.admin import register as admin_register
 from core.api.client import account_data as account_data_api
 from core.api.client import auth_fallback, capabilities, devices, filter, login, logout, profile, registration, whoami
+from core.config import Config
 from core.events.room_versions import ROOM_VERSIONS
 from core.hooks.manager import PluginManager
 from core.hooks.specs import contributions
@@ -85,12 +86,6 @@ def build_accounts(ground: Ground) -> AccountsPart:
     storage.tail.follow(tokens.follow)
     storage.tail.follow(profiles.follow)
     secret = SharedSecret(config.registration.registration_shared_secret)
-    shown = capabilities.Capabilities(
-        config.rooms.default_room_version,
-        list(ROOM_VERSIONS),
-        set_displayname=config.registration.enable_set_displayname,
-        set_avatar_url=config.registration.enable_set_avatar_url,
-    )
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config.server.public_baseurl)),
         logout.blueprint(sessions, tokens),
@@ -101,7 +96,7 @@ def build_accounts(ground: Ground) -> AccountsPart:
         filter.blueprint(filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
         auth_fallback.blueprint(interactive, gate),
-        capabilities.blueprint(shown, gate),
+        capabilities.blueprint(_capabilities(config), gate),
         admin_register.blueprint(secret, making, passwords, name),
     ]
     return AccountsPart(
@@ -116,6 +111,16 @@ def build_accounts(ground: Ground) -> AccountsPart:
         device_store,
         last_seen,
         blueprints,
+    )
+
+
+def _capabilities(config: Config) -> capabilities.Capabilities:
+    return capabilities.Capabilities(
+        config.rooms.default_room_version,
+        list(ROOM_VERSIONS),
+        change_password=False,
+        set_displayname=config.registration.enable_set_displayname,
+        set_avatar_url=config.registration.enable_set_avatar_url,
     )
 
 
