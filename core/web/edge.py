@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from flask import Flask
 
@@ -43,6 +44,9 @@ _NOT_OFFERED_HEADERS = [
 ]
 
 
+_SAFE_IN_QUERY = "".join(chr(code) for code in range(0x21, 0x7F))
+
+
 class Edge:
     """The WSGI application that servers are given: `flask` behind the plumbing.
 
@@ -63,6 +67,8 @@ class Edge:
         began = perf_counter()
         path = environ["PATH_INFO"] = routing_path(environ, self._aliases)
         environ["SCRIPT_NAME"] = ""
+        if not environ.get("QUERY_STRING", "").isascii():
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"].encode("latin-1"), safe=_SAFE_IN_QUERY)
         listener = self._listeners.of(environ)
         if listener.x_forwarded:
             _believe_proxy(environ)

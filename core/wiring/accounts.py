@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint
 
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
-from core.accounts.auth_stages import DummyStage, PasswordStage, PluginStage, RegistrationTokenStage
+from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
 from core.accounts.devices import Devices
 from core.accounts.filters import Filters
-from core.accounts.interactive_auth import InteractiveAuth, Stage
+from core.accounts.interactive_auth import InteractiveAuth
 from core.accounts.last_seen import LastSeen
-from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, PluginLogin
+from core.accounts.login import Identifiers, Login, PasswordLogin
 from core.accounts.passwords import Passwords
 from core.accounts.profiles import Profiles
 from core.accounts.registering import Registering
@@ -26,8 +25,6 @@ from core.api.client import account_data as account_data_api
 from core.api.client import auth_fallback, capabilities, devices, filter, login, logout, profile, registration, whoami
 from core.config import Config
 from core.events.room_versions import ROOM_VERSIONS
-from core.hooks.manager import PluginManager
-from core.hooks.specs import contributions
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
@@ -64,35 +61,29 @@ def build_accounts(ground: Ground) -> AccountsPart:
     users, device_store, profile_store = UserStore(database), DeviceStore(database), ProfileStore(database)
     registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
     last_seen = LastSeen(device_store, writer)
-    tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
+    tokens = AccessTokens(token_store, writer, last_seen)
     gate = Gate(tokens, ground.limits)
-    sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
+    sessions = Sessions(device_store, token_store, writer, config.auth)
     making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
     token_stage = RegistrationTokenStage(registration_tokens)
+    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords))
     key = (config.auth.form_secret or "").encode()
-    password_stage = PasswordStage(identifiers, passwords, ground.limits)
-    stages: list[Stage] = [DummyStage(), token_stage, password_stage, *_contributed_stages(plugins)]
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
-    methods: list[LoginMethod] = list(_contributed_logins(plugins))
-    if config.auth.password_enabled is True:
-        methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
-    signing_in = Login(methods, users, sessions, making, plugins, name)
+    signing_in = Login([PasswordLogin(identifiers, passwords, ground.limits)], users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
-    account_data_store = AccountDataStore(database)
-    account_data = AccountData(account_data_store, writer, plugins)
-    filters = Filters(FilterStore(database), writer)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration)
     storage.tail.follow(tokens.follow)
     storage.tail.follow(profiles.follow)
+    account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     secret = SharedSecret(config.registration.registration_shared_secret)
     blueprints = [
-        login.blueprint(signing_in, sessions, gate, name, _well_known(config.server.public_baseurl)),
+        login.blueprint(signing_in, sessions, gate, name),
         logout.blueprint(sessions, tokens),
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
         profile.blueprint(profiles, gate, not config.rooms.require_auth_for_profile_requests),
-        account_data_api.blueprint(account_data, gate),
+        account_data_api.blueprint(AccountData(account_data_store, writer, plugins), gate),
         filter.blueprint(filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
         auth_fallback.blueprint(interactive, gate),
@@ -118,21 +109,6 @@ def _capabilities(config: Config) -> capabilities.Capabilities:
     return capabilities.Capabilities(
         config.rooms.default_room_version,
         list(ROOM_VERSIONS),
-        change_password=False,
         set_displayname=config.registration.enable_set_displayname,
         set_avatar_url=config.registration.enable_set_avatar_url,
     )
-
-
-def _contributed_stages(plugins: PluginManager) -> list[PluginStage]:
-    found = plugins.contributions(contributions.contribute_auth_stages)
-    return [PluginStage(one.plugin, one.item, plugins) for one in found]
-
-
-def _contributed_logins(plugins: PluginManager) -> list[PluginLogin]:
-    found = plugins.contributions(contributions.contribute_login_types)
-    return [PluginLogin(one.item.type, one.item.fields, plugins) for one in found]
-
-
-def _well_known(public_baseurl: str | None) -> dict[str, Any] | None:
-    return None if public_baseurl is None else {"m.homeserver": {"base_url": public_baseurl}}

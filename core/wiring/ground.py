@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -21,8 +20,7 @@ from core.hooks.facade import LateApi
 from core.hooks.manager import PluginManager
 from core.hooks.specs import contributions
 from core.ids import ServerName
-from core.storage.connections import MysqlSettings, SqliteSettings
-from core.storage.database import Settings
+from core.storage.configured import settings_from
 from core.storage.migrations.migrating import Migration
 from core.storage.opening import Storage, open_storage
 from core.storage.plugin_tables import plugin_migration
@@ -61,7 +59,7 @@ def build_ground(config: Config) -> Ground:
     key_id, seed = read_signing_keys(config.keys)[0]
     signing_key = SigningKey(key_id, seed)
     storage = open_storage(
-        database_settings(config), config.server_name, OWNER_WAIT_SECONDS, _plugin_migrations(config, plugins)
+        settings_from(config.database), config.server_name, OWNER_WAIT_SECONDS, _plugin_migrations(config, plugins)
     )
     return Ground(
         config,
@@ -72,24 +70,6 @@ def build_ground(config: Config) -> Ground:
         RateLimits(limits_of(config)),
         signing_key,
         registry,
-    )
-
-
-def database_settings(config: Config) -> Settings:
-    """The storage layer's settings, from the `database` section."""
-    database = config.database
-    if database.name == "sqlite":
-        return SqliteSettings(Path(database.path), database.synchronous)
-    args = database.args
-    return MysqlSettings(
-        database=args.get("database") or args.get("db") or "trellis",
-        user=args.get("user", "root"),
-        password=args.get("password", ""),
-        host=args.get("host", "127.0.0.1"),
-        port=int(args.get("port", 3306)),
-        unix_socket=args.get("unix_socket"),
-        pool_size=database.pool_size,
-        ssl_ca=(args.get("ssl") or {}).get("ca"),
     )
 
 

@@ -74,7 +74,9 @@ class Recorder:
         """A message."""
         return self.event("m.room.message", sender, {"body": body, "msgtype": "m.text"}, prevs)
 
-    def member(self, sender: UserId, prevs: Sequence[Event], membership: str = "join", target: UserId | None = None) -> Event:
+    def member(
+        self, sender: UserId, prevs: Sequence[Event], membership: str = "join", target: UserId | None = None
+    ) -> Event:
         """A change of membership, of the sender's own where no target is given."""
         return self.event("m.room.member", sender, {"membership": membership}, prevs, target or sender)
 
@@ -84,13 +86,21 @@ class Recorder:
 
     def levels(self, sender: UserId, prevs: Sequence[Event], **users: int) -> Event:
         """Power levels, by the users' names; state takes 25."""
-        named = {user: users[user[1:].partition(":")[0]] for user in (ALICE, BOB, CAROL, DAVE) if user[1:].partition(":")[0] in users}
+        named = {
+            user: users[user[1:].partition(":")[0]]
+            for user in (ALICE, BOB, CAROL, DAVE)
+            if user[1:].partition(":")[0] in users
+        }
         return self.event("m.room.power_levels", sender, {"users": named, "state_default": 25}, prevs, "")
 
     def start(self, *joining: UserId) -> list[Event]:
         """A public room of Alice's that others have joined; Bob may set state."""
         content = {"creator": ALICE} if not self.version.implicit_creator else {}
-        events = [self.event("m.room.create", ALICE, {**content, "room_version": self.version.id, "x.nonce": self.nonce}, [], "")]
+        events = [
+            self.event(
+                "m.room.create", ALICE, {**content, "room_version": self.version.id, "x.nonce": self.nonce}, [], ""
+            )
+        ]
         events.append(self.member(ALICE, events[-1:]))
         levels = {"bob": 50} if self.version.privileged_creators else {"alice": 100, "bob": 50}
         events.append(self.levels(ALICE, events[-1:], **levels))
@@ -131,13 +141,13 @@ class Replayer:
             if self.oracle.place.get(admission.event.event_id, Place.OUTLIER) is Place.OUTLIER:
                 if admission.place is not Place.OUTLIER or admission.event.event_id not in self.oracle.known:
                     self.oracle._before.pop(admission.event.event_id, None)
-                    self.oracle.add(
-                        admission.event, admission.place, admission.state, is_entrance, admission.verdict
-                    )
+                    self.oracle.add(admission.event, admission.place, admission.state, is_entrance, admission.verdict)
         appended = self.graph.write.append(self.room, admissions, is_entrance)
         if appended.state_delta is not None:
             for key, old, new in self.graph.states.changes(appended.state_delta):
-                assert self.folded.get(key) == (old and self.id_of(old)), f"{key} did not hold what the delta says it did"
+                assert self.folded.get(key) == (old and self.id_of(old)), (
+                    f"{key} did not hold what the delta says it did"
+                )
                 if new is None:
                     del self.folded[key]
                 else:
@@ -163,7 +173,9 @@ class Replayer:
                 assert stored.before is None
             else:
                 assert self.ids(graph.states.before(stored.nid).nids()) == before, f"the state before {stored.type}"
-        joined = {key for (kind, key), one in current.items() if kind == "m.room.member" and self.membership(one) == "join"}
+        joined = {
+            key for (kind, key), one in current.items() if kind == "m.room.member" and self.membership(one) == "join"
+        }
         members = graph.memberships.members(self.room)
         assert {graph.texts.text(member.user_nid) for member in members} == joined
         servers = {graph.texts.text(server) for server in graph.servers.now_in(self.room)}

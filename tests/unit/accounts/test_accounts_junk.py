@@ -9,7 +9,26 @@ import pytest
 from core.config.registration import RegistrationConfig
 from tests.servers.accounts import Accounts
 
-JUNK = [None, True, 0, -1, 2**60, 1.5, "", "\0", "\ud800", "é" * 400, "x" * 70_000, "$2b$", [], [[]], {}, {"type": 7}, {"type": []}, {"session": []}]
+JUNK = [
+    None,
+    True,
+    0,
+    -1,
+    2**60,
+    1.5,
+    "",
+    "\0",
+    "\ud800",
+    "é" * 400,
+    "x" * 70_000,
+    "$2b$",
+    [],
+    [[]],
+    {},
+    {"type": 7},
+    {"type": []},
+    {"session": []},
+]
 USER = "@alice:example.org"
 SECRET = "/_synapse/admin/v1/register"
 

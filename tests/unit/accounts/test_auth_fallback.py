@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from core.config.registration import RegistrationConfig
 
+from core.config.registration import RegistrationConfig
 from core.storage.registration_tokens import RegistrationToken
 
 PAGE = "/auth/m.login.registration_token/fallback/web"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from core.config.auth import AuthConfig
 from core.config.registration import RegistrationConfig
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from core.config.registration import RegistrationConfig
 
+from core.config.registration import RegistrationConfig
 from core.storage.log import Kind, LogReader
 
 ALICE = "/profile/@alice:example.org"
