@@ -103,8 +103,8 @@ class RoomContents:
             state = []
         return RoomPart(room, room_id, self._fields(asking, room_id, timeline, state, None), not was_joined)
 
-    def out_of_band(self, asking: Asking, room: RoomNid, event: StoredEvent) -> RoomPart:
-        """A room that this server is not in, and which an invite or knock does not lead into any more."""
+    def gone(self, asking: Asking, room: RoomNid, event: StoredEvent) -> RoomPart:
+        """A room of which only the `event` is told that ended the user's membership: forgotten, or not known here."""
         room_id = self._graph.rooms.name(room).room_id
         rendered = self._client_events.render((event,), asking.viewer, False, False, False)
         fields = {"timeline": b'{"events":[%b],"limited":false}' % rendered[0], asking.request.state_key: _events([])}

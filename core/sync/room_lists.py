@@ -138,8 +138,9 @@ class RoomLister:
             return  # nothing that happened since concerns somebody who is not there
         elif membership.membership in ("leave", "ban"):
             if not self._graph.memberships.is_forgotten(room, user_nid):
-                part = self._contents.left(asking, membership, before == "join", changes.after_index)
-                lists.left.append(part)
+                lists.left.append(self._contents.left(asking, membership, before == "join", changes.after_index))
+            elif before in ("join", "invite", "knock"):  # a client that has the room must hear that it is gone
+                lists.left.append(self._contents.gone(asking, room, self._graph.events.by_nid(membership.event_nid)))
         else:
             self._add_stripped(asking, lists, membership)
 
@@ -188,7 +189,7 @@ class RoomLister:
             together = event if given in (b"", b"[]") else b"%b,%b" % (given[:-1], event[1:])
             self._put_stripped(lists, one.membership, own.room_id, together)
         elif not asking.is_initial:
-            lists.left.append(self._contents.out_of_band(asking, one.room_nid, own))
+            lists.left.append(self._contents.gone(asking, one.room_nid, own))
 
     def _put_stripped(self, lists: RoomLists, membership: str, room_id: RoomId, events: bytes) -> None:
         if membership == "invite":

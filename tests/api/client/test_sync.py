@@ -24,7 +24,8 @@ def test_a_first_sync_tells_the_rooms_their_state_and_the_newest_messages(alice,
     part = joined(alice.sync(), room)
     assert bodies(part) == [f"m{number}" for number in range(2, 12)]
     assert part["timeline"]["limited"] is True
-    assert ("m.room.create", "") in state(part) and ("m.room.member", bob.user_id) in state(part)
+    assert ("m.room.create", "") in state(part)
+    assert ("m.room.member", bob.user_id) in state(part)
 
 
 def test_the_state_of_a_first_sync_is_that_before_the_timeline(alice, bob, room):
@@ -41,7 +42,8 @@ def test_the_state_of_a_first_sync_is_that_before_the_timeline(alice, bob, room)
 def test_a_new_room_fits_into_its_timeline_and_leaves_no_state_before_it(alice):
     room = alice.create_room(name="x")
     part = joined(alice.sync(), room)
-    assert state(part) == {} and part["timeline"]["limited"] is False
+    assert state(part) == {}
+    assert part["timeline"]["limited"] is False
     assert events(part)[0]["type"] == "m.room.create"
 
 
@@ -51,7 +53,9 @@ def test_a_sync_with_a_token_tells_only_what_came_since(alice, bob, room):
     bob.send(room, "after")
     answer = alice.sync(token)
     part = joined(answer, room)
-    assert bodies(part) == ["after"] and part["timeline"]["limited"] is False and state(part) == {}
+    assert bodies(part) == ["after"]
+    assert part["timeline"]["limited"] is False
+    assert state(part) == {}
     assert alice.sync(answer["next_batch"]) == {"next_batch": answer["next_batch"]}
 
 
@@ -100,7 +104,8 @@ def test_a_sync_that_waited_in_vain_is_empty_and_goes_on_from_there(alice, bob, 
     token = alice.sync()["next_batch"]
     started = time.monotonic()
     answer = alice.sync(token, timeout=300)
-    assert 0.25 < time.monotonic() - started < 5 and list(answer) == ["next_batch"]
+    assert 0.25 < time.monotonic() - started < 5
+    assert list(answer) == ["next_batch"]
     bob.send(room, "later")
     assert bodies(joined(alice.sync(answer["next_batch"]), room)) == ["later"]
 
@@ -124,7 +129,8 @@ def test_a_gap_is_limited_and_can_be_paged_without_hole_or_duplicate(alice, bob,
         bob.send(room, f"m{number}")
     part = joined(alice.sync(token), room)
     found, start = bodies(part), part["timeline"]["prev_batch"]
-    assert part["timeline"]["limited"] is True and found == [f"m{number}" for number in range(21, 31)]
+    assert part["timeline"]["limited"] is True
+    assert found == [f"m{number}" for number in range(21, 31)]
     while "m0" not in found:
         page = alice.get(f"{at(room)}/messages", dir="b", limit=7, **{"from": start})
         found, start = [event["content"].get("body") for event in reversed(page["chunk"])] + found, page["end"]
@@ -146,7 +152,8 @@ def test_a_change_inside_the_timeline_is_not_repeated_in_the_state(alice, room):
     token = alice.sync()["next_batch"]
     alice.set_state(room, "m.room.topic", {"topic": "two"})
     part = joined(alice.sync(token), room)
-    assert state(part) == {} and [event["type"] for event in events(part)] == ["m.room.topic"]
+    assert state(part) == {}
+    assert [event["type"] for event in events(part)] == ["m.room.topic"]
 
 
 @pytest.mark.parametrize(
@@ -172,13 +179,15 @@ def test_full_state_gives_all_state_and_does_not_wait(alice, bob, room):
     started = time.monotonic()
     part = joined(alice.sync(token, timeout=20_000, full_state="true"), room)
     assert time.monotonic() - started < 5
-    assert ("m.room.create", "") in state(part) and ("m.room.member", bob.user_id) in state(part)
+    assert ("m.room.create", "") in state(part)
+    assert ("m.room.member", bob.user_id) in state(part)
     assert events(part) == []
 
 
 def test_a_token_from_the_future_is_a_sync_from_the_beginning(alice, room):
     answer = alice.sync("s999999999999_1.0")
-    assert events(joined(answer, room)) != [] and answer["next_batch"] < "s999999999999"
+    assert events(joined(answer, room)) != []
+    assert answer["next_batch"] < "s999999999999"
 
 
 def test_a_token_of_another_epoch_still_holds_for_what_is_durable(alice, bob, room):
@@ -208,8 +217,10 @@ def test_the_sender_and_nobody_else_sees_the_transaction_id(alice, bob, room):
     alice.put(f"{at(room)}/send/m.room.message/txn-1", {"body": "hi"})
     (own,) = events(joined(alice.sync(token), room))
     (others,) = events(joined(bob.sync(token), room))
-    assert own["unsigned"]["transaction_id"] == "txn-1" and "transaction_id" not in others["unsigned"]
-    assert own["unsigned"]["age"] >= 0 and own["unsigned"]["membership"] == "join"
+    assert own["unsigned"]["transaction_id"] == "txn-1"
+    assert "transaction_id" not in others["unsigned"]
+    assert own["unsigned"]["age"] >= 0
+    assert own["unsigned"]["membership"] == "join"
 
 
 def test_events_in_a_sync_do_not_repeat_the_room(alice, room):
@@ -222,9 +233,11 @@ def test_a_redaction_comes_as_an_event_and_thins_what_is_read_later(alice, bob, 
     later = alice.sync(token)["next_batch"]
     redaction = bob.put(f"{at(room)}/redact/{secret}/r1", {})["event_id"]
     (event,) = events(joined(alice.sync(later), room))
-    assert event["event_id"] == redaction and event["type"] == "m.room.redaction"
+    assert event["event_id"] == redaction
+    assert event["type"] == "m.room.redaction"
     thinned = events(joined(alice.sync(token), room))[0]
-    assert thinned["content"] == {} and thinned["unsigned"]["redacted_because"]["event_id"] == redaction
+    assert thinned["content"] == {}
+    assert thinned["unsigned"]["redacted_because"]["event_id"] == redaction
 
 
 def test_account_data_comes_with_the_account_and_with_the_room(alice, room):
@@ -246,7 +259,8 @@ def test_messages_of_ignored_users_are_left_out_before_the_limit_is_counted(alic
         alice.send(room, f"a{number}")
         bob.send(room, f"b{number}")
     part = joined(alice.sync(token, filter=wanted(timeline={"limit": 3})), room)
-    assert bodies(part) == ["a0", "a1", "a2"] and part["timeline"]["limited"] is False
+    assert bodies(part) == ["a0", "a1", "a2"]
+    assert part["timeline"]["limited"] is False
 
 
 def test_an_invite_of_an_ignored_user_is_not_shown(alice, bob):
