@@ -20,6 +20,7 @@ from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
 from core.wiring.rooms import build_rooms
+from core.wiring.sync import build_sync
 
 
 class App:
@@ -29,6 +30,7 @@ class App:
         self.ground = build_ground(config)
         self.accounts = build_accounts(self.ground)
         self.rooms = build_rooms(self.ground, self.accounts)
+        self.sync = build_sync(self.ground, self.accounts, self.rooms)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -37,6 +39,7 @@ class App:
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,
             *self.rooms.blueprints,
+            *self.sync.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
@@ -46,6 +49,7 @@ class App:
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
         self.accounts.last_seen.start()
+        self.sync.notifier.start()
         for runner in self._consumers:
             runner.start()
         wire_plugins(self.ground, self.accounts, self.rooms)
@@ -53,12 +57,14 @@ class App:
 
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
+        self.sync.notifier.stop_waiting()
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
         self.ground.plugins.tell(observers.server_stopping)
         for runner in self._consumers:
             runner.stop()
+        self.sync.notifier.stop()
         self.accounts.last_seen.stop()
         self.ground.storage.close()
 

@@ -1,0 +1,99 @@
+"""The timeline of one room in one sync: the newest events that became visible in a range of positions.
+
+Reads lines newest first and stops as soon as it has enough. What the asker may not or does not want to see is left out
+before the limit is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from core.graph.events import EventReader
+from core.graph.history import DEEPEST, History, HistoryToken
+from core.graph.stored_event import StoredEvent
+from core.ids import EventNid, Position, RoomNid
+from core.storage.log import Kind, LogReader
+from core.sync.recent_lines import RecentLines
+
+LINES_PER_TIMELINE = 2_000
+"""So many lines are looked at for one timeline; where that finds too few events, it is limited to those."""
+_FIRST_EXTRA = 3
+
+Accepts = Callable[[Sequence[StoredEvent]], Sequence[StoredEvent]]
+"""Those of some events of a room that belong in the timeline, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTimeline:
+    """Events in position order. `limited` says that more was left out before the first."""
+
+    events: Sequence[StoredEvent]
+    limited: bool
+    prev_batch: HistoryToken
+
+
+class Timelines:
+    """Reads timelines, from the notifier's memory where that reaches back far enough."""
+
+    def __init__(self, recent: RecentLines, log: LogReader, events: EventReader, history: History) -> None:
+        self._recent = recent
+        self._log = log
+        self._events = events
+        self._history = history
+
+    def read(self, room: RoomNid, since: int, upto: int, limit: int, accepts: Accepts) -> RoomTimeline:
+        """The newest `limit` accepted events with positions in (since, upto]; it begins anew after a gap."""
+        kept: list[tuple[int, StoredEvent]] = []
+        looked_at, limited, before = 0, False, None
+        for chunk in self._chunks(room, since, upto, limit + _FIRST_EXTRA):
+            looked_at += len(chunk)
+            accepted = {stored.nid for stored in accepts([stored for _, stored in reversed(chunk)])}
+            for position, stored in chunk:
+                if len(kept) >= limit:
+                    before = before or stored
+                    limited = limited or stored.nid in accepted
+                elif stored.nid in accepted:
+                    kept.append((position, stored))
+                if stored.follows_gap:
+                    limited = True
+                if limited:
+                    break
+            if limited or looked_at > LINES_PER_TIMELINE:
+                limited = True
+                break
+        kept.reverse()
+        return RoomTimeline([stored for _, stored in kept], limited, self._prev_batch(room, kept, before, upto))
+
+    def _prev_batch(
+        self, room: RoomNid, kept: list[tuple[int, StoredEvent]], before: StoredEvent | None, upto: int
+    ) -> HistoryToken:
+        """From where to page back. Any depth is right that lies above all that came before; the nearest is cheapest."""
+        if not kept:
+            return self._history.token_at(room, Position(upto))
+        position, first = kept[0]
+        depth = first.top_depth if before is None else before.top_depth
+        return HistoryToken(min(depth + 1, DEEPEST), 0, Position(position - 1))
+
+    def _chunks(self, room: RoomNid, since: int, upto: int, size: int) -> Iterator[list[tuple[int, StoredEvent]]]:
+        """Lists of (position, event), newest first, until there are no more."""
+        recent = self._recent.newest_first(room, since, upto)
+        if recent is not None:
+            rows = [(position, EventNid(nid)) for position, kind, nid in recent if kind is Kind.EVENT]
+            if rows:
+                yield self._loaded(rows)
+            return
+        while True:
+            found = self._log.of_subject(Kind.EVENT, room, since, upto, size, newest_first=True)
+            if found:
+                yield self._loaded([(position, EventNid(nid)) for position, nid in found])
+            if len(found) < size:
+                return
+            upto = found[-1][0] - 1
+            size = min(size * 2, 200)
+
+    def _loaded(
+        self, rows: list[tuple[Position, EventNid]] | list[tuple[int, EventNid]]
+    ) -> list[tuple[int, StoredEvent]]:
+        events = self._events.by_nids(nid for _, nid in rows)
+        return [(position, events[nid]) for position, nid in rows if nid in events]

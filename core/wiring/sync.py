@@ -1,0 +1,63 @@
+"""Sync: the notifier, what an answer is made of, and the endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from core.accounts.ignored_users import IgnoredUsers
+from core.api.client import sync as sync_api
+from core.sync.account_data import AccountDataSection, RoomAccountDataSection
+from core.sync.assembling import Assembler
+from core.sync.filters import SyncFilters
+from core.sync.membership_changes import MembershipChanges
+from core.sync.notifier import Notifier
+from core.sync.room_contents import RoomContents
+from core.sync.room_lists import RoomLister
+from core.sync.sections import NoCounts, RoomSection, Section
+from core.sync.service import SyncService
+from core.sync.state_changes import StateChangeReader
+from core.sync.summaries import Summaries
+from core.sync.timelines import Timelines
+from core.wiring.accounts import AccountsPart
+from core.wiring.ground import Ground
+from core.wiring.rooms import RoomsPart
+
+MOST_TIMELINE = 1000
+"""The largest limit of a timeline that is honored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPart:
+    """The services others use, and what has to be started and stopped."""
+
+    notifier: Notifier
+    service: SyncService
+    blueprints: list[Blueprint]
+
+
+def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> SyncPart:
+    """Build the part over an open database."""
+    storage, graph = ground.storage, rooms.graph
+    database, log = storage.database, storage.log
+    notifier = Notifier(storage.tail, graph.memberships, MembershipChanges(database, graph))
+    ignored = IgnoredUsers(accounts.account_data_store)
+    storage.tail.follow(ignored.follow)
+    changes = StateChangeReader(database, graph, log, notifier.recent)
+    contents = RoomContents(
+        graph,
+        rooms.viewing,
+        rooms.client_events,
+        log,
+        Timelines(notifier.recent, log, graph.events, graph.history),
+        changes,
+        Summaries(database, graph),
+        MOST_TIMELINE,
+    )
+    lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
+    sections: list[Section] = [AccountDataSection(accounts.account_data_store)]
+    room_sections: list[RoomSection] = [RoomAccountDataSection(accounts.account_data_store, graph.rooms), NoCounts()]
+    service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
+    filters = SyncFilters(accounts.filters)
+    return SyncPart(notifier, service, [sync_api.blueprint(service, filters, accounts.gate)])
