@@ -1,6 +1,6 @@
 """An event as a value: the PDU as it came, and the few fields that decisions need, read once.
 
-Events are immutable by agreement: nobody writes to `pdu` or `content`; redacting, signing or changing one makes another.
+Events are immutable by agreement: nobody writes to `pdu` or `content`; redacting, signing or changing makes another.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class RoomVersion:
     implicit_creator: bool = False
     """The creator is the create event's sender, not its content's `creator`. From 11."""
     room_id_is_create_hash: bool = False
-    """The room id is the create event's reference hash, and no event lists the create event in `auth_events`. From 12."""
+    """The room id is the create event's reference hash, and no event lists it in `auth_events`. From 12."""
     privileged_creators: bool = False
     """Creators (sender and `additional_creators`) stand above every power level. From 12."""
     checks_redaction_sender: bool = False

@@ -227,6 +227,7 @@ def test_a_changed_third_party_invite_is_not_vouched_for() -> None:
     offer(room, public_key=encode(bytes(KEY.verify_key)))
     signed = sign_json({"mxid": CAROL, "token": "token"}, "id.example", KEY)
     assert invited(room, {**signed, "more": 1}) == "4.4.1.8"
+    assert invited(room, {**signed, "more": float("nan")}) == "4.4.1.8"
     assert invited(room, {**signed, "unsigned": 1}) is None
 
 
