@@ -67,7 +67,7 @@ def build_accounts(ground: Ground) -> AccountsPart:
     making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
     token_stage = RegistrationTokenStage(registration_tokens)
-    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords))
+    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords, ground.limits))
     key = (config.auth.form_secret or "").encode()
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
     signing_in = Login([PasswordLogin(identifiers, passwords, ground.limits)], users, sessions, making, plugins, name)
