@@ -24,6 +24,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers
 from core.ids import ServerName
 from core.storage.access_tokens import AccessTokenStore
+from core.storage.configured import settings_from
 from core.storage.devices import DeviceStore
 from core.storage.migrations import SchemaError
 from core.storage.opening import Storage, open_storage
@@ -31,7 +32,6 @@ from core.storage.owning import DatabaseInUse
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
 from core.storage.users import UserStore
-from core.wiring.ground import database_settings
 
 
 class ServerRunning(Unavailable):
@@ -65,7 +65,7 @@ def offline(config: Config) -> Iterator[Offline]:
     plugins = plugins_of(config)
     name = ServerName(config.server.server_name)
     try:
-        storage = open_storage(database_settings(config), name, WAIT_SECONDS)
+        storage = open_storage(settings_from(config.database), name, WAIT_SECONDS)
     except DatabaseInUse as error:
         raise ServerRunning(str(error)) from error
     except SchemaError as error:
