@@ -69,7 +69,8 @@ class StoredEvent:
 
     `local_depth` and `nid` are its place in history order (0 for outliers). `before` is the reference of the state before
     it, None where that is not known; `after` that of the state after it, where it has been written down and is another.
-    `main_index` is the index of the room's main line right after it was appended, `top_depth` the room's largest depth then.
+    `main_before` is the index of the room's main line right before it got its place, and tells which servers it goes to;
+    `main_index` that after its own change. `top_depth` is the room's largest depth then.
     """
 
     nid: EventNid
@@ -89,6 +90,7 @@ class StoredEvent:
     before: StateRef | None
     after: StateRef | None
     main_index: int
+    main_before: int
     top_depth: int
     redacted_by: EventNid | None
     pdu_bytes: bytes

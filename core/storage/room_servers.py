@@ -50,7 +50,7 @@ class RoomServerStore:
         return [TextNid(row[0]) for row in rows]
 
     def in_at(self, room: RoomNid, index: int) -> list[TextNid]:
-        """The servers whose stay includes this index of the main line: who must be told of an event published at it."""
+        """The servers whose stay includes this index of the main line: with an event's `main_before`, who is told of it."""
         rows = self._database.rows(
             "SELECT DISTINCT server_nid FROM room_servers WHERE room_nid = ? AND from_index <= ? AND to_index >= ?",
             (room, index, index),

@@ -161,7 +161,13 @@ def _store(work: Work, place: Placement, depth: int, flags: int) -> StoredEvent:
         work.placed.append(made)
     work.answered[nid] = None
     stored = work.renew(
-        made, local_depth=depth, flags=flags, before=place.before, main_index=work.index, top_depth=work.top_depth
+        made,
+        local_depth=depth,
+        flags=flags,
+        before=place.before,
+        main_index=work.index,
+        main_before=work.index,
+        top_depth=work.top_depth,
     )
     work.edges += [(prev.nid, nid) for prev in place.prevs]
     work.gaps += [(nid, missing) for missing in place.missing]
