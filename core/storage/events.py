@@ -1,7 +1,7 @@
 """Events as stored: one row each, canonical PDU bytes included.
 
-The row says where the event stands (local depth, the states before and after it) and what became of it (flags). Rows carry
-no position; the log points at them. The store moves rows and knows no rules.
+The row says where the event stands (local depth, the states before and after it) and what became of it (flags). Rows
+carry no position; the log points at them. The store moves rows and knows no rules.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ HIDDEN = Flag.OUTLIER | Flag.REJECTED | Flag.SOFT_FAILED
 
 
 class EventRow(Table):
-    """One event. `line` and `line_index` refer to the state before it, `after_line` and `after_index` to the state after
-    it where that has been written down and is another. `main_before` and `main_index` are the indexes of the room's main line
-    before and after the event got its place, `top_depth` is the room's largest depth then. `redacted_by` is the redaction's number, or 0."""
+    """One event. `line` and `line_index` refer to the state before it, `after_line` and `after_index` to the state
+    after it where that has been written down and is another. `main_before` and `main_index` are the indexes of the
+    room's main line before and after the event got its place, `top_depth` is the room's largest depth then.
+    `redacted_by` is the redaction's number, or 0."""
 
     event_nid = BigIntegerField(primary_key=True)
     event_id = MatrixStringField(255, unique=True)

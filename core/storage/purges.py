@@ -67,8 +67,7 @@ class PurgeStore:
     def kept(self, purge: PurgeRow) -> list[Row]:
         """(nid, line, index, after line, after index, redacted by) of the events that stay."""
         return self._database.rows(
-            "SELECT event_nid, line, line_index, after_line, after_index, redacted_by "
-            f"FROM events WHERE {_NOT_BEFORE}",
+            f"SELECT event_nid, line, line_index, after_line, after_index, redacted_by FROM events WHERE {_NOT_BEFORE}",
             _place(purge),
         )
 
@@ -116,9 +115,7 @@ class PurgeStore:
             ("transaction_ids", "event_nid"),
         ):
             transaction.run(f"DELETE FROM {table} WHERE {column} IN ({listed})", list(nids))
-        transaction.run(
-            f"DELETE FROM log WHERE reference IN ({listed}) AND kind = ?", [*nids, Kind.REDACTED]
-        )
+        transaction.run(f"DELETE FROM log WHERE reference IN ({listed}) AND kind = ?", [*nids, Kind.REDACTED])
 
     def cut_line(self, transaction: Transaction, line: int, index: int) -> None:
         """Take a line's changes up to `index` away, and the keyframes before it."""

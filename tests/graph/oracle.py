@@ -1,4 +1,4 @@
-"""A naive oracle: what a room's states must be, worked out from the whole graph, with no line, cache or number in it."""
+"""A naive oracle: what a room's states must be, worked out from the whole graph, without lines, caches or numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Oracle:
         if is_entrance:
             self.entrance = event.event_id
         self.place[event.event_id] = place
-        self.verdict[event.event_id] = self._judge(event, place, self.fetched[event.event_id] if is_entrance else current)
+        self.verdict[event.event_id] = self._judge(
+            event, place, self.fetched[event.event_id] if is_entrance else current
+        )
 
     def before(self, one: EventId) -> State | None:
         """The state before an event, or None where it cannot be known."""

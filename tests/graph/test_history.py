@@ -108,7 +108,9 @@ def test_history_before_our_join_is_in_order_however_it_is_fetched(replay, graph
         chunk, newest_first = newest_first[:size], newest_first[size:]
         oldest = chunk[-1]
         fetched = record.state_before(oldest)
-        replayer.step([Admission(one, Place.BACKFILLED, None, fetched if one is oldest else None) for one in chunk[::-1]])
+        replayer.step(
+            [Admission(one, Place.BACKFILLED, None, fetched if one is oldest else None) for one in chunk[::-1]]
+        )
     expected = [one.event_id for one in [*past, join]][::-1]
     assert [one.event_id for one in all_pages(graph, replayer.room, token)] == expected
 
@@ -118,4 +120,7 @@ def test_an_event_is_between_its_own_tokens(graph):
     sent = [graph.write.send(room.room_nid, [message(ANNA, str(n))])[0] for n in range(5)]
     back, forward = graph.history.around(sent[2])
     assert [one.nid for one in graph.history.page(room.room_nid, back, True, 2).events] == [sent[1].nid, sent[0].nid]
-    assert [one.nid for one in graph.history.page(room.room_nid, forward, False, 9).events] == [sent[3].nid, sent[4].nid]
+    assert [one.nid for one in graph.history.page(room.room_nid, forward, False, 9).events] == [
+        sent[3].nid,
+        sent[4].nid,
+    ]

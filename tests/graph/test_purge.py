@@ -19,8 +19,7 @@ def purge(replayer, first_kept):
     gone = [
         one
         for one, stored in places.items()
-        if (stored.local_depth, stored.nid) < (boundary.local_depth, boundary.nid)
-        and one not in extremities
+        if (stored.local_depth, stored.nid) < (boundary.local_depth, boundary.nid) and one not in extremities
     ]
     graph.purger.purge(replayer.room, boundary)
     replayer.lose(gone)

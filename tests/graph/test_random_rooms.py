@@ -5,7 +5,6 @@ from random import Random
 import pytest
 
 from core.errors import AuthRuleViolation
-from core.events.auth_rules import authorize
 from core.events.room_versions import V1, V6, V10, V12
 from core.graph.appending.admission import Admission
 from core.graph.stored_event import Place, Verdict

@@ -155,7 +155,9 @@ def test_a_netsplit_in_which_both_sides_change_power(replay, version):
     for number in range(6):
         left.append(record.name(ALICE, left[-1:], f"left {number}"))
         right.append(record.event("m.room.topic", BOB, {"topic": str(number)}, right[-1:], ""))
-    left.append(record.levels(ALICE, left[-1:], bob=50, carol=50, **({} if version.privileged_creators else {"alice": 100})))
+    left.append(
+        record.levels(ALICE, left[-1:], bob=50, carol=50, **({} if version.privileged_creators else {"alice": 100}))
+    )
     right.append(record.member(BOB, right[-1:], "ban", CAROL))
     merge = record.message(DAVE, [left[-1], right[-1]])
     replayer = replay(record)

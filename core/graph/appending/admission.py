@@ -16,9 +16,9 @@ from core.storage.state_deltas import DeltaRange
 class Admission:
     """One event to be let in.
 
-    Its hashes and signatures have been checked. `verdict` is None where append shall judge it. `state` is the state before
-    it as fetched from another server, needed where prev events are unknown: all its events have been appended already,
-    as outliers or otherwise; those not known are left out.
+    Its hashes and signatures have been checked. `verdict` is None where append shall judge it. `state` is the state
+    before it as fetched from another server, needed where prev events are unknown: all its events have been appended
+    already, as outliers or otherwise; those not known are left out.
     """
 
     event: Event

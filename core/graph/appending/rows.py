@@ -19,7 +19,7 @@ from core.storage.writer import Transaction
 
 
 def write(work: Work, transaction: Transaction, tips: TipReader, server_name: ServerName) -> Appended:
-    """Write what `work` has collected, log it, and arrange for memory to follow. Nothing in it may fail but the database."""
+    """Write what `work` has collected, log it, and arrange for memory to follow the commit."""
     work.settle()
     stores, fresh = work.bench.stores, work.known.fresh
     _write_events(work, transaction)
