@@ -131,9 +131,10 @@ class EventReader:
             before=None if row[4] & (Flag.OUTLIER | Flag.STATELESS) else StateRef(row[9], row[10]),
             after=StateRef(row[11], row[12]) if row[11] else None,
             main_index=row[13],
-            top_depth=row[14],
-            redacted_by=row[15] or None,
-            pdu_bytes=row[16],
+            main_before=row[14],
+            top_depth=row[15],
+            redacted_by=row[16] or None,
+            pdu_bytes=row[17],
             parsed=self.parsed,
         )
 
@@ -156,6 +157,7 @@ def row_of(stored: StoredEvent) -> Row:
         after.line,
         after.index,
         stored.main_index,
+        stored.main_before,
         stored.top_depth,
         stored.redacted_by or 0,
         stored.pdu_bytes,

@@ -1,8 +1,9 @@
 """History order: paging through what is visible, timelines of syncs, and where something is missing.
 
-Timelines are in position order; paging is in history order, (local depth, nid). A token remembers the position up to which
-its holder has been told, so that an event which arrived late, and was told of in a sync, is not shown again while paging
-back, and one that is still to be told of is left to the sync. Backfilled history was never told of and always shown.
+Timelines are in position order; paging is in history order, (local depth, nid). A token remembers the position up to
+which its holder has been told, so that an event which arrived late, and was told of in a sync, is not shown again while
+paging back, and one that is still to be told of is left to the sync. Backfilled history was never told of and always
+shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading states: from a reference to a map, by the shortest way over lines and keyframes.
 
-A state is an `immutables.Map` from (type, state key) to event, all by number. Maps share what they have in common, so the
-states of a room in memory cost about what their differences do.
+A state is an `immutables.Map` from (type, state key) to event, all by number. Maps share what they have in common, so
+the states of a room in memory cost about what their differences do.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StateReader:
         return result
 
     def value(self, ref: StateRef, key: StateNidKey) -> EventNid | None:
-        """One entry of the state at `ref`, without loading the rest: one or two seeks a line, for at most nine lines."""
+        """One entry of the state at `ref`, without loading the rest: one or two seeks a line, of at most nine lines."""
         found = self._cache.get(ref)
         if found is not None:
             return found.get(key)
@@ -108,13 +108,13 @@ def _changed(state: StateMap, changes: list[tuple]) -> StateMap:  # type: ignore
         entries: dict[StateNidKey, EventNid] = {}
         apply_changes(entries, changes)
         return Map(entries)
-    with state.mutate() as mutation:
-        for type_nid, key_nid, _, new in changes:
-            if new:
-                mutation[type_nid, key_nid] = new
-            else:
-                mutation.pop((type_nid, key_nid), None)
-        return mutation.finish()
+    mutation = state.mutate()
+    for type_nid, key_nid, _, new in changes:
+        if new:
+            mutation[type_nid, key_nid] = new
+        else:
+            mutation.pop((type_nid, key_nid), None)
+    return mutation.finish()
 
 
 def difference(before: StateMap, after: StateMap) -> Difference:

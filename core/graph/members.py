@@ -1,4 +1,4 @@
-"""What local users do about memberships without an event in the room: forgetting, and invites to rooms we are not in."""
+"""What is kept of local users' memberships beside rooms' states: what they forgot, invites from elsewhere."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from core.ids import EventId
 
 
 class MissingEvents(Exception):
-    """Prev events without whose state nothing can be said; hand in the state before the event instead, or them first."""
+    """Prev events without whose state nothing can be said: append them first, or hand in the state before the event."""
 
     def __init__(self, event_id: EventId, missing: Collection[EventId]) -> None:
         super().__init__(f"the state before {event_id} needs {', '.join(sorted(missing))}")

@@ -12,6 +12,7 @@ remembered and taken up again:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gevent.threadpool import ThreadPool
 
@@ -50,7 +51,8 @@ class Purger:
         self._store = store
 
     def purge(self, room: RoomNid, first_kept: StoredEvent) -> int:
-        """Take away everything before `first_kept` in history order, forward extremities apart; returns how many events.
+        """Take away everything before `first_kept` in history order, forward extremities apart; returns how many
+        events.
 
         Those that states or auth chains need stay as outliers and are not counted. Raises InvalidParam where
         `first_kept` has no place in the room's history.
@@ -156,7 +158,8 @@ class Purger:
         renewed = replace(tip, serial=tip.serial + 1, keyframe_index=max(tip.keyframe_index, cut.begins[tip.line]))
         self._bench.stores.rooms.update(transaction, tip.room_nid, renewed.row())
         transaction.remember(("tip", tip.room_nid), renewed)
-        transaction.after_commit(lambda: (self._appender.tips.keep(renewed), self._bench.states.forget()))  # type: ignore[func-returns-value]
+        transaction.after_commit(partial(self._appender.tips.keep, renewed))
+        transaction.after_commit(self._bench.states.forget)
 
     def _mark_gap(self, transaction: Transaction, room: RoomNid, boundary: list) -> None:  # type: ignore[type-arg]
         gaps = [(nid, event_id) for _, nid, event_id in boundary]

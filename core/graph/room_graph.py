@@ -59,11 +59,11 @@ class RoomGraph:
         self._intern(drafts)
         room_nid = self._bench.stores.rooms.take_nid()
 
-        def attempt() -> tuple[Work, list[StoredEvent]]:
+        def attempt() -> Work:
             named = None if version.room_id_is_create_hash else room_id or new_room_id(self._author.server_name)
             return self._found(version, named, room_nid, drafts)
 
-        work, events = self._appender.restarting(attempt)
+        work = self._appender.restarting(attempt)
         founded = work.tip.room_id
         if self._bench.stores.rooms.find(founded) is not None:
             raise Conflict(f"There is a room {founded} already.", errcode="M_ROOM_IN_USE")
@@ -127,7 +127,8 @@ class RoomGraph:
     def judge(self, room: RoomNid, event: Event, state: Mapping[StateKey, EventId] | None = None) -> Judgement:
         """What append would make of a live event: against its auth events, the state before it, and the current state.
 
-        `state` is the state before it as fetched from elsewhere. Writes nothing. Raises MissingEvents, MissingAuthEvents.
+        `state` is the state before it as fetched from elsewhere. Writes nothing. Raises MissingEvents,
+        MissingAuthEvents.
         """
 
         def attempt() -> Judgement:
@@ -165,9 +166,7 @@ class RoomGraph:
             known.nids(texts)
         self._bench.stores.events.reserve_nids(2 * len(drafts))
 
-    def _found(
-        self, version: RoomVersion, room_id: RoomId | None, room: RoomNid, drafts: Sequence[Draft]
-    ) -> tuple[Work, list[StoredEvent]]:
+    def _found(self, version: RoomVersion, room_id: RoomId | None, room: RoomNid, drafts: Sequence[Draft]) -> Work:
         """All events of a new room, worked out; nobody else can know it yet."""
         tip = Tip(room, room_id or RoomId(""), version, 0, NO_LINE, 0, -1, Map(), {}, 0, 0, 0)
         if room_id is None:
@@ -179,11 +178,10 @@ class RoomGraph:
         work = Work(tip, self._bench, None, gevent.idle)
         work.begin_line()
         if room_id is None:
-            events = [place_own(work, place_of_next(work), create)]
-        else:
-            events = [send_draft(work, drafts[0], self._author)]
-        events += [send_draft(work, draft, self._author) for draft in drafts[1:]]
-        return work, events
+            place_own(work, place_of_next(work), create)
+        for draft in drafts[1:] if room_id is None else drafts:
+            send_draft(work, draft, self._author)
+        return work
 
     def _merged(self, tip: Tip) -> Merged:
         """For a room with many extremities: the state on which the next event is built, resolved outside the writer."""

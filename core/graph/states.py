@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from core.errors import NotFound
 from core.events.event import Event
@@ -17,6 +18,13 @@ from core.storage.state_deltas import DeltaRange
 from core.storage.state_lines import StateLineStore, StateNidKey
 
 
+class EventsByNid(Protocol):
+    """Who reads events for a state."""
+
+    def by_nid(self, nid: EventNid) -> StoredEvent: ...
+    def by_nids(self, nids: Iterable[EventNid]) -> dict[EventNid, StoredEvent]: ...
+
+
 class RoomState:
     """One state of one room. Events are loaded when they are asked for; the state itself is already in memory.
 
@@ -25,7 +33,7 @@ class RoomState:
 
     __slots__ = ("_map", "_reader", "_texts", "ref")
 
-    def __init__(self, entries: StateMap, ref: StateRef | None, reader: EventReader, texts: Interner) -> None:
+    def __init__(self, entries: StateMap, ref: StateRef | None, reader: EventsByNid, texts: Interner) -> None:
         self._map = entries
         self._reader = reader
         self._texts = texts

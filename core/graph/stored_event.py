@@ -26,7 +26,7 @@ class StateRef(NamedTuple):
     """Where a state is written: a line, and how many of its changes have happened."""
 
     line: int
-    index: int
+    index: int  # type: ignore[assignment]  # a field where a tuple has a method that nobody needs here
 
 
 class Place(Enum):
@@ -67,9 +67,10 @@ class ParsedEvents:
 class StoredEvent:
     """One event of the database. Immutable by agreement; a redaction or a place given later makes another.
 
-    `local_depth` and `nid` are its place in history order (0 for outliers). `before` is the reference of the state before
-    it, None where that is not known; `after` that of the state after it, where it has been written down and is another.
-    `main_index` is the index of the room's main line right after it was appended, `top_depth` the room's largest depth then.
+    `local_depth` and `nid` are its place in history order (0 for outliers). `before` is the reference of the state
+    before it, None where that is not known; `after` that of the state after it, where it has been written down and is
+    another. `main_before` is the index of the room's main line right before it got its place, and tells which servers
+    it goes to; `main_index` that after its own change. `top_depth` is the room's largest depth then.
     """
 
     nid: EventNid
@@ -89,6 +90,7 @@ class StoredEvent:
     before: StateRef | None
     after: StateRef | None
     main_index: int
+    main_before: int
     top_depth: int
     redacted_by: EventNid | None
     pdu_bytes: bytes

@@ -1,7 +1,8 @@
 """Edges of the timeline graph: which event follows which, and where what comes before is missing.
 
 An edge is filed under the event it leads back to, because what is asked is "what follows this one"; the way back is
-written in the event itself. A prev event we do not have makes its successor a *backward extremity*: the marker of a gap.
+written in the event itself. A prev event we do not have makes its successor a *backward extremity*: the marker of a
+gap.
 """
 
 from __future__ import annotations

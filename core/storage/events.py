@@ -1,7 +1,7 @@
 """Events as stored: one row each, canonical PDU bytes included.
 
-The row says where the event stands (local depth, the states before and after it) and what became of it (flags). Rows carry
-no position; the log points at them. The store moves rows and knows no rules.
+The row says where the event stands (local depth, the states before and after it) and what became of it (flags). Rows
+carry no position; the log points at them. The store moves rows and knows no rules.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ HIDDEN = Flag.OUTLIER | Flag.REJECTED | Flag.SOFT_FAILED
 
 
 class EventRow(Table):
-    """One event. `line` and `line_index` refer to the state before it, `after_line` and `after_index` to the state after
-    it where that has been written down and is another. `main_index` and `top_depth` are those of the room when the event
-    got its place. `redacted_by` is the redaction's number, or 0."""
+    """One event. `line` and `line_index` refer to the state before it, `after_line` and `after_index` to the state
+    after it where that has been written down and is another. `main_before` and `main_index` are the indexes of the
+    room's main line before and after the event got its place, `top_depth` is the room's largest depth then.
+    `redacted_by` is the redaction's number, or 0."""
 
     event_nid = BigIntegerField(primary_key=True)
     event_id = MatrixStringField(255, unique=True)
@@ -66,6 +67,7 @@ class EventRow(Table):
     after_line = BigIntegerField()
     after_index = BigIntegerField()
     main_index = BigIntegerField()
+    main_before = BigIntegerField()
     top_depth = BigIntegerField()
     redacted_by = BigIntegerField()
     pdu = BytesField()
@@ -88,7 +90,7 @@ class AuthEdges(Table):
 
 COLUMNS = (
     "event_nid, event_id, room_nid, local_depth, flags, type_nid, state_key_nid, sender_nid, origin_server_ts, line, "
-    "line_index, after_line, after_index, main_index, top_depth, redacted_by, pdu"
+    "line_index, after_line, after_index, main_index, main_before, top_depth, redacted_by, pdu"
 )
 """What the reading methods return, in order."""
 
@@ -136,11 +138,11 @@ class EventStore:
     def give_place(self, transaction: Transaction, nid: EventNid, place: Row) -> None:
         """Turn an outlier into an event with a place.
 
-        `place` is (local depth, flags, line, line index, after line, after index, main index, top depth).
+        `place` is (local depth, flags, line, line index, after line, after index, main index, main before, top depth).
         """
         transaction.run(
             "UPDATE events SET local_depth = ?, flags = ?, line = ?, line_index = ?, after_line = ?, after_index = ?, "
-            "main_index = ?, top_depth = ? WHERE event_nid = ?",
+            "main_index = ?, main_before = ?, top_depth = ? WHERE event_nid = ?",
             (*place, nid),
         )
 

@@ -40,8 +40,9 @@ class ExtremityStore:
     ) -> None:
         """Add `new`, take `spent` away.
 
-        Rows of a statement are sent together for a whole group of jobs, so what is added goes first: an event of one job
-        that is spent by the next must have been added by then. An extremity never comes back, so this order is enough.
+        Rows of a statement are sent together for a whole group of jobs, so what is added goes first: an event of one
+        job that is spent by the next must have been added by then. An extremity never comes back, so this order is
+        enough.
         """
         transaction.add_all(self._add, [(room, nid) for nid in new])
         transaction.add_all(

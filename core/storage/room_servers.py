@@ -1,7 +1,7 @@
 """Which servers are in which room, as intervals over the main line's index, both ends inclusive.
 
-An interval begins at the index at which the server's first user is joined, and ends at the index at which its last one no
-longer is; since the end is inclusive, a server that is kicked out still receives the event that does it.
+An interval begins at the index at which the server's first user is joined, and ends at the index at which its last one
+no longer is; since the end is inclusive, a server that is kicked out still receives the event that does it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RoomServerStore:
         return [TextNid(row[0]) for row in rows]
 
     def in_at(self, room: RoomNid, index: int) -> list[TextNid]:
-        """The servers whose stay includes this index of the main line: who must be told of an event published at it."""
+        """The servers whose stay includes an index of the main line; at an event's `main_before`: who is told of it."""
         rows = self._database.rows(
             "SELECT DISTINCT server_nid FROM room_servers WHERE room_nid = ? AND from_index <= ? AND to_index >= ?",
             (room, index, index),

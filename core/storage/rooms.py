@@ -1,7 +1,7 @@
 """Rooms by number: their id, version, and the row that every append to a room locks.
 
-`serial` counts the appends of a room; a write that was prepared against another serial is prepared again. A room that is
-only known by name (somebody was invited to it) has no version that was verified and no main line yet.
+`serial` counts the appends of a room; a write that was prepared against another serial is prepared again. A room that
+is only known by name (somebody was invited to it) has no version that was verified and no main line yet.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ class RoomStore:
     def row(self, source: Database | Transaction, room: RoomNid) -> RoomRow:
         """The changing row. Raises KeyError for a number never given out."""
         found = source.row(
-            "SELECT serial, main_line, main_index, top_depth, joined_count, invited_count FROM rooms WHERE room_nid = ?",
+            "SELECT serial, main_line, main_index, top_depth, joined_count, invited_count "
+            "FROM rooms WHERE room_nid = ?",
             (room,),
         )
         if found is None:

@@ -12,7 +12,7 @@ from core.storage.writer import Transaction
 
 
 class StateDeltaRow(Table):
-    """The changes in (after_index, upto_index] of `line_nid`, numbered by the event (`delta_nid`) that ended the append."""
+    """The changes in (after_index, upto_index] of a main line: what one append did to the current state."""
 
     delta_nid = BigIntegerField(primary_key=True)
     room_nid = BigIntegerField()

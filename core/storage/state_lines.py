@@ -1,7 +1,7 @@
 """State as stored: lines of changes, keyframes, and the tip of each room's main line.
 
-A line is a history of changes over its own index: after index n, the first n changes have happened to the state the line
-began with, which is that of its parent at `parent_index`, or nothing, or a keyframe. See docs/graph.md.
+A line is a history of changes over its own index: after index n, the first n changes have happened to the state the
+line began with, which is that of its parent at `parent_index`, or nothing, or a keyframe. See docs/graph.md.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class TransactionIdStore:
         return None if nid is None else EventNid(nid)
 
     def of_events(self, events: Collection[EventNid]) -> dict[EventNid, tuple[UserNid, str, str]]:
-        """(user, scope, transaction id) of each of `events` that a local request made: for `unsigned.transaction_id`."""
+        """(user, scope, transaction id) of each of `events` that a local request made, for `unsigned`."""
         sql = "SELECT event_nid, user_nid, scope, txn_id FROM transaction_ids WHERE event_nid IN ({})"
         rows = rows_in(self._database, sql, events)
         return {

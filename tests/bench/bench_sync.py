@@ -57,7 +57,10 @@ def worker_of(server: Server) -> int:
 
 def cpu_us(pid: int) -> float:
     """Microseconds of CPU that all threads of a process have used."""
-    return sum(int(task.joinpath("schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e3
+    return (
+        sum(int(task.joinpath("schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+        / 1e3
+    )
 
 
 def send(line: Line, room: str, txn: str) -> None:
@@ -97,9 +100,7 @@ def bench_wake(server: Server, pid: int, room: str, sender: Line, waiters: int) 
     lines = [Line(server, users[number % len(users)].token) for number in range(waiters)]
     tokens = gevent.pool.Pool(20).map(lambda line: json.loads(line.sync())["next_batch"], lines[: len(users)])
     memory = memory_kb(pid)
-    waiting = [
-        gevent.spawn(line.sync, tokens[number % len(users)], 60_000) for number, line in enumerate(lines)
-    ]
+    waiting = [gevent.spawn(line.sync, tokens[number % len(users)], 60_000) for number, line in enumerate(lines)]
     gevent.sleep(1 + waiters / 2000)
     memory = memory_kb(pid) - memory
     before, started = cpu_us(pid), time.monotonic()

@@ -1,4 +1,4 @@
-"""A naive oracle: what a room's states must be, worked out from the whole graph, with no line, cache or number in it."""
+"""A naive oracle: what a room's states must be, worked out from the whole graph, without lines, caches or numbers."""
 
 from __future__ import annotations
 

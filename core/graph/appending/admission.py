@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from core.errors import AuthRuleViolation
 from core.events.event import Event
 from core.graph.stored_event import Place, StoredEvent, Verdict
-from core.ids import EventId, StateKey
+from core.ids import EventId, RoomId, RoomNid, StateKey
 from core.storage.state_deltas import DeltaRange
 
 
@@ -16,9 +16,9 @@ from core.storage.state_deltas import DeltaRange
 class Admission:
     """One event to be let in.
 
-    Its hashes and signatures have been checked. `verdict` is None where append shall judge it. `state` is the state before
-    it as fetched from another server, needed where prev events are unknown: all its events have been appended already,
-    as outliers or otherwise; those not known are left out.
+    Its hashes and signatures have been checked. `verdict` is None where append shall judge it. `state` is the state
+    before it as fetched from another server, needed where prev events are unknown: all its events have been appended
+    already, as outliers or otherwise; those not known are left out.
     """
 
     event: Event
@@ -53,6 +53,6 @@ class Appended:
 class CreatedRoom:
     """A room that has just been made, with all its first events."""
 
-    room_nid: int
-    room_id: str
+    room_nid: RoomNid
+    room_id: RoomId
     events: Sequence[StoredEvent]

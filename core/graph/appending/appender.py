@@ -6,6 +6,7 @@ After three tries it is worked out in the writer, where nothing can come between
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import gevent
@@ -41,12 +42,10 @@ class Appender:
         self._writer = writer
 
     def prepared(self, room: RoomNid, plan: Plan, also: AlsoWrite | None = None) -> Appended:
-        """Work out `plan` outside the writer and write it; `also` writes more in the same job. Raises what they raise."""
+        """Work out `plan` outside the writer and write it; `also` writes more in the same job. Raises what they do."""
         for _ in range(TRIES):
             work = self.restarting(lambda: self._planned(room, plan))
-            done = self._writer.submit(
-                lambda transaction, work=work: self._write_if_current(transaction, work, also), room
-            )
+            done = self._writer.submit(partial(self._write_if_current, work=work, also=also), room)
             if done is not None:
                 return done
         return self.direct(room, lambda transaction: self._inside(transaction, room, plan, also))

@@ -11,7 +11,7 @@ from core.storage.writer import Transaction
 
 
 def write_memberships(work: Work, transaction: Transaction, start: int, server_name: ServerName) -> tuple[int, int]:
-    """Write what `work.delta`, which begins after index `start`, means for members; returns (joined, invited) counts."""
+    """Write what `work.delta`, which begins after index `start`, means for members; returns (joined, invited)."""
     joined, invited = work.tip.joined_count, work.tip.invited_count
     type_nid = work.bench.texts.find("m.room.member")
     changes = [(index, change) for index, change in enumerate(work.delta, start + 1) if change[0] == type_nid]

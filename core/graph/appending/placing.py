@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from immutables import Map
 
 from core.events.event import Event
+from core.events.state_resolution.ordering import is_power_event
 from core.graph.appending.admission import Admission
 from core.graph.appending.redacting import apply_redaction, apply_waiting_redactions
 from core.graph.appending.relating import note_relation
-from core.graph.appending.resolving import is_power_event
 from core.graph.appending.work import Work
 from core.graph.lines import StateMap
 from core.graph.missing import MissingEvents
@@ -161,7 +161,13 @@ def _store(work: Work, place: Placement, depth: int, flags: int) -> StoredEvent:
         work.placed.append(made)
     work.answered[nid] = None
     stored = work.renew(
-        made, local_depth=depth, flags=flags, before=place.before, main_index=work.index, top_depth=work.top_depth
+        made,
+        local_depth=depth,
+        flags=flags,
+        before=place.before,
+        main_index=work.index,
+        main_before=work.index,
+        top_depth=work.top_depth,
     )
     work.edges += [(prev.nid, nid) for prev in place.prevs]
     work.gaps += [(nid, missing) for missing in place.missing]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from core.events.event import Event
 from core.events.room_versions import RoomVersion
 from core.events.state_resolution import Conflict, resolve_conflict
-from core.events.state_resolution.ordering import is_power_event as is_power_event
 from core.graph.appending.known import KnownEvents
 from core.graph.appending.numbering import number_of
 from core.graph.lines import StateMap
@@ -29,14 +28,14 @@ def resolve_states(
     result = states[0]
     if not conflict.keys:
         return result
-    with result.mutate() as mutation:
-        for key, event in resolve_conflict(version, conflict, known, checkpoint).items():
-            nid_key = (number_of(texts, key[0]), number_of(texts, key[1]))
-            if event is None:
-                mutation.pop(nid_key, None)
-            else:
-                mutation[nid_key] = event
-        return mutation.finish()
+    mutation = result.mutate()
+    for key, event in resolve_conflict(version, conflict, known, checkpoint).items():
+        nid_key = (number_of(texts, key[0]), number_of(texts, key[1]))
+        if event is None:
+            mutation.pop(nid_key, None)
+        else:
+            mutation[nid_key] = event
+    return mutation.finish()
 
 
 def state_lookup(state: StateMap, known: KnownEvents, texts: Interner) -> Callable[[str, str], Event | None]:
@@ -44,7 +43,7 @@ def state_lookup(state: StateMap, known: KnownEvents, texts: Interner) -> Callab
     find, get, by_nid = texts.find, state.get, known.by_nid
 
     def lookup(event_type: str, state_key: str) -> Event | None:
-        nid = get((find(event_type), find(state_key)))
+        nid = get((find(event_type), find(state_key)))  # type: ignore[arg-type]  # None is in no key
         return None if nid is None else by_nid(nid).event
 
     return lookup

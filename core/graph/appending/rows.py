@@ -19,7 +19,7 @@ from core.storage.writer import Transaction
 
 
 def write(work: Work, transaction: Transaction, tips: TipReader, server_name: ServerName) -> Appended:
-    """Write what `work` has collected, log it, and arrange for memory to follow. Nothing in it may fail but the database."""
+    """Write what `work` has collected, log it, and arrange for memory to follow the commit."""
     work.settle()
     stores, fresh = work.bench.stores, work.known.fresh
     _write_events(work, transaction)
@@ -81,7 +81,7 @@ def _write_events(work: Work, transaction: Transaction) -> None:
         stores.events.add_auth_edges(transaction, nid, level, pack_nids(auth))
     for outlier in work.placed:
         row = row_of(fresh[outlier.nid])
-        stores.events.give_place(transaction, outlier.nid, (row[3], row[4], *row[9:15]))
+        stores.events.give_place(transaction, outlier.nid, (row[3], row[4], *row[9:16]))
     for nid, ref in work.new_after.items():
         stores.events.set_after(transaction, nid, ref.line, ref.index)
     stores.edges.add(transaction, work.edges)

@@ -61,7 +61,7 @@ def build(work: Work, place: Placement, draft: Draft, author: Author) -> Event:
     version, state, texts = tip.version, place.state, work.bench.texts
     keys = auth_event_keys(version, draft.type, draft.sender, draft.state_key, draft.content)
     nids = [(texts.find(kind), texts.find(key)) for kind, key in keys]
-    found = (state.get(key) for key in nids) if state is not None else ()  # type: ignore[call-overload]  # None is no key
+    found = (state.get(key) for key in nids) if state is not None else ()  # type: ignore[arg-type]  # None is in no key
     auth = [work.known.by_nid(nid) for nid in found if nid is not None]
     is_v1 = version.event_format is EventFormat.V1
     prevs: list[Event | EventId] = [one.event if is_v1 else one.event_id for one in place.prevs]

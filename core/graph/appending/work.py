@@ -117,6 +117,7 @@ class Work:
             before=None,
             after=None,
             main_index=self.index,
+            main_before=self.index,
             top_depth=self.top_depth,
             redacted_by=None,
             pdu_bytes=pdu_bytes(event),
