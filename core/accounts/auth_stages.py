@@ -16,6 +16,7 @@ from core.errors import Forbidden, LimitExceeded, MatrixError, MissingParam, Una
 from core.hooks.declarations import AuthStage
 from core.hooks.errors import PluginFailed
 from core.hooks.manager import PluginManager
+from core.hooks.specs import contributions
 from core.hooks.verdicts import Reject
 from core.ids import UserId
 from core.storage.registration_tokens import RegistrationTokenStore
@@ -135,3 +136,9 @@ class PluginStage:
             return self._plugins.run(self._plugin, f"auth_stage:{self.type}:{what}", STAGE_SECONDS, function)
         except PluginFailed as error:
             raise Unavailable("This stage of authentication does not work at present.") from error
+
+
+def contributed_stages(plugins: PluginManager) -> list[PluginStage]:
+    """The stages of all plugins. Raises: PluginError, at start."""
+    found = plugins.contributions(contributions.contribute_auth_stages)
+    return [PluginStage(one.plugin, one.item, plugins) for one in found]

@@ -17,7 +17,7 @@ from core.accounts.sessions import DeviceRequest, Session, Sessions
 from core.accounts.usernames import typed_user_id
 from core.errors import BadJson, BadRequest, Forbidden, LimitExceeded, MissingParam, Unauthorized
 from core.hooks.manager import PluginManager
-from core.hooks.specs import observers, passwords, permissions
+from core.hooks.specs import contributions, observers, passwords, permissions
 from core.hooks.verdicts import PasswordAccepted
 from core.ids import ServerName, UserId, localpart_of, server_of
 from core.storage.users import User, UserStore
@@ -216,6 +216,12 @@ class Login:
         localpart = localpart_of(accepted.user_id)
         self._registration.check_name(localpart)
         return self._registration.create(NewAccount(localpart, displayname=accepted.displayname))[0]
+
+
+def contributed_logins(plugins: PluginManager) -> list[PluginLogin]:
+    """The login types of all plugins. Raises: PluginError, at start."""
+    found = plugins.contributions(contributions.contribute_login_types)
+    return [PluginLogin(one.item.type, one.item.fields, plugins) for one in found]
 
 
 def _legacy(body: Mapping[str, Any]) -> Mapping[str, Any]:
