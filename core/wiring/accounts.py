@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint
 
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
-from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
 from core.accounts.devices import Devices
 from core.accounts.filters import Filters
-from core.accounts.interactive_auth import InteractiveAuth
+from core.accounts.interactive_auth import InteractiveAuth, Stage
 from core.accounts.last_seen import LastSeen
-from core.accounts.login import Identifiers, Login, PasswordLogin
+from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, contributed_logins
 from core.accounts.passwords import Passwords
 from core.accounts.profiles import Profiles
 from core.accounts.registering import Registering
@@ -61,16 +62,20 @@ def build_accounts(ground: Ground) -> AccountsPart:
     users, device_store, profile_store = UserStore(database), DeviceStore(database), ProfileStore(database)
     registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
     last_seen = LastSeen(device_store, writer)
-    tokens = AccessTokens(token_store, writer, last_seen)
+    tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
     gate = Gate(tokens, ground.limits)
-    sessions = Sessions(device_store, token_store, writer, config.auth)
+    sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
     making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
     token_stage = RegistrationTokenStage(registration_tokens)
-    stages = (DummyStage(), token_stage, PasswordStage(identifiers, passwords, ground.limits))
+    password_stage = PasswordStage(identifiers, passwords, ground.limits)
+    stages: list[Stage] = [DummyStage(), token_stage, password_stage, *contributed_stages(plugins)]
     key = (config.auth.form_secret or "").encode()
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
-    signing_in = Login([PasswordLogin(identifiers, passwords, ground.limits)], users, sessions, making, plugins, name)
+    methods: list[LoginMethod] = [*contributed_logins(plugins)]
+    if config.auth.password_enabled is True:
+        methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
+    signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration)
     storage.tail.follow(tokens.follow)
@@ -78,7 +83,7 @@ def build_accounts(ground: Ground) -> AccountsPart:
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     secret = SharedSecret(config.registration.registration_shared_secret)
     blueprints = [
-        login.blueprint(signing_in, sessions, gate, name),
+        login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
@@ -109,6 +114,12 @@ def _capabilities(config: Config) -> capabilities.Capabilities:
     return capabilities.Capabilities(
         config.rooms.default_room_version,
         list(ROOM_VERSIONS),
+        change_password=False,
         set_displayname=config.registration.enable_set_displayname,
         set_avatar_url=config.registration.enable_set_avatar_url,
     )
+
+
+def _well_known(config: Config) -> dict[str, Any] | None:
+    base = config.server.public_baseurl
+    return None if base is None else {"m.homeserver": {"base_url": base}}
