@@ -71,7 +71,7 @@ class ClientEvents:
         self._transactions = transactions
         self._bundles = bundles or NoBundles()
         self._now_ms = now_ms
-        self._cache: ByteCache[tuple[EventNid, int], tuple[bytes, bytes]] = ByteCache(cache_bytes)
+        self._cache: ByteCache[tuple[EventNid, int], tuple[bytes, bytes | None]] = ByteCache(cache_bytes)
 
     def render(
         self,
@@ -80,8 +80,12 @@ class ClientEvents:
         with_room_id: bool = True,
         is_bundled: bool = True,
         with_membership: bool = True,
+        with_replaced: bool = True,
     ) -> list[bytes]:
-        """Each event of one room as a JSON object, in the order given."""
+        """Each event of one room as a JSON object, in the order given.
+
+        `with_replaced`: with what a state event took the place of, which costs a look at the state before it.
+        """
         listed = list(events)
         if not listed:
             return []
@@ -94,7 +98,7 @@ class ClientEvents:
         now = self._now_ms()
         rendered = []
         for stored in listed:
-            body, unsigned = self._parts(stored)
+            body, unsigned = self._parts(stored, with_replaced)
             extra = [b'"age":%d' % max(0, now - stored.origin_server_ts)]
             if memberships is not None:
                 extra.append(b'"membership":"%b"' % (memberships.at(stored.main_index) or "leave").encode())
@@ -104,7 +108,7 @@ class ClientEvents:
                 extra.append(b'"m.relations":' + bundled[stored.event_id])
             if stored.redacted_by is not None:
                 extra.append(self._redacted_because(stored.redacted_by, viewer))
-            if unsigned:
+            if unsigned and with_replaced:
                 extra.append(unsigned)
             room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
             rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
@@ -114,13 +118,14 @@ class ClientEvents:
         """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
         return b"[" + b",".join(stripped(stored) for stored in events) + b"]"
 
-    def _parts(self, stored: StoredEvent) -> tuple[bytes, bytes]:
-        """(the object without its closing brace, the unsigned fields that never change)."""
+    def _parts(self, stored: StoredEvent, with_replaced: bool) -> tuple[bytes, bytes | None]:
+        """(the object without its closing brace, the unsigned fields that never change, None where not looked up)."""
         key = (stored.nid, stored.flags)
         found = self._cache.get(key)
-        if found is None:
-            found = (encode_body(stored), self._replaced(stored))
-            self._cache.put(key, found, 200 + len(found[0]) + len(found[1]))
+        if found is None or (found[1] is None and with_replaced):
+            body = encode_body(stored) if found is None else found[0]
+            found = (body, self._replaced(stored) if with_replaced or not stored.is_state else None)
+            self._cache.put(key, found, 200 + len(found[0]) + len(found[1] or b""))
         return found
 
     def _replaced(self, stored: StoredEvent) -> bytes:

@@ -125,7 +125,7 @@ class ActiveUsers:
         """Drop who has been away for long, or is one too many. At most a few at a time, so that nobody waits for it."""
         quiet: list[RoomNid] = []
         now = time.monotonic()
-        for _ in range(4):
+        for _ in range(min(4, len(self._users) - 1)):
             oldest = next(iter(self._users.values()))
             is_gone = now - oldest.seen_at > self._seconds
             if oldest.waiters:

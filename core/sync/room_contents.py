@@ -168,21 +168,24 @@ class RoomContents:
         fields: dict[str, bytes | list[bytes]] = {
             "timeline": b'{"events":[%b],"limited":%b,"prev_batch":"%b"}'
             % (
-                b",".join(self._rendered(asking, timeline.events)),
+                b",".join(self._rendered(asking, timeline.events, True)),
                 b"true" if timeline.limited else b"false",
                 str(timeline.prev_batch).encode(),
             ),
-            asking.request.state_key: _events(self._rendered(asking, state)) if state else _events([]),
+            asking.request.state_key: _events(self._rendered(asking, state, False)) if state else _events([]),
         }
         if summary is not None:
             fields["summary"] = summary.json
         return fields
 
-    def _rendered(self, asking: Asking, events: Sequence[StoredEvent]) -> list[bytes]:
+    def _rendered(self, asking: Asking, events: Sequence[StoredEvent], is_timeline: bool) -> list[bytes]:
+        """Events as the filter wants them; only those of a timeline say what they took the place of, or relate to."""
         filtered = asking.filter
         if filtered.event_format == "federation":
             return [stored.pdu_bytes for stored in events]
-        rendered = self._client_events.render(events, asking.viewer, with_room_id=False)
+        rendered = self._client_events.render(
+            events, asking.viewer, with_room_id=False, is_bundled=is_timeline, with_replaced=is_timeline
+        )
         if filtered.event_fields is None:
             return rendered
         return [orjson.dumps(filtered.cut(orjson.loads(one))) for one in rendered]

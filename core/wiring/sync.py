@@ -14,7 +14,7 @@ from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
 from core.sync.room_contents import RoomContents
-from core.sync.room_lists import RoomLister
+from core.sync.room_lists import STRIPPED_TYPES, RoomLister
 from core.sync.sections import NoCounts, RoomSection, Section
 from core.sync.service import SyncService
 from core.sync.state_changes import StateChangeReader
@@ -26,6 +26,15 @@ from core.wiring.rooms import RoomsPart
 
 MOST_TIMELINE = 1000
 """The largest limit of a timeline that is honored."""
+
+LOOKED_UP_TYPES = (
+    "m.room.member",
+    "m.room.history_visibility",
+    "m.room.name",
+    "m.room.canonical_alias",
+    *STRIPPED_TYPES,
+)
+"""Event types that syncs ask for: interned at the start, since looking up what is not asks the database each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class SyncPart:
 def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> SyncPart:
     """Build the part over an open database."""
     storage, graph = ground.storage, rooms.graph
+    storage.interner.nids(LOOKED_UP_TYPES)
     database, log = storage.database, storage.log
     notifier = Notifier(storage.tail, graph.memberships, MembershipChanges(database, graph))
     ignored = IgnoredUsers(accounts.account_data_store)

@@ -20,6 +20,8 @@ UNSTABLE_STATE_AFTER = "org.matrix.msc4222.state_after"
 
 
 class SyncQuery(JsonSchema):
+    """The query parameters of a sync."""
+
     filter = QueryString(load_default=None)
     since = QueryString(load_default="")
     full_state = QueryBool(load_default=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -121,10 +121,24 @@ def one_step(rng: random.Random, users: list[User], rooms: list[str]) -> None:
         doing()
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on each engine."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("server")
+        return
+    with request.getfixturevalue("mariadb").schema() as settings:
+        args = {"user": settings.user, "database": settings.database, "unix_socket": settings.unix_socket}
+        server = Server(tmp_path_factory.mktemp("mariadb"), {"name": "mysql", "args": args})
+        server.start()
+        yield server
+        server.stop()
+
+
 @pytest.mark.parametrize("seed", range(4))
-def test_folded_syncs_are_what_the_server_says(server: Server, seed: int) -> None:
+def test_folded_syncs_are_what_the_server_says(either: Server, seed: int) -> None:
     rng = random.Random(seed)
-    users = [server.register() for _ in range(3)]
+    users = [either.register() for _ in range(3)]
     rooms = [users[0].create_room(preset="public_chat"), users[1].create_room()]
     clients = [Client(user, rng, key) for user in users for key in ("state", "state_after")]
     for _ in range(STEPS):
