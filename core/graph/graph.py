@@ -86,6 +86,7 @@ def build_graph(
     tail.follow(reader.follow)
     states = StateReader(database, lines, share)
     tips = TipReader(database, rooms, lines, extremities, reader, share)
+    tail.follow(tips.follow)
     stores = GraphStores(
         rooms=rooms,
         events=events,

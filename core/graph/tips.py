@@ -6,7 +6,7 @@ the same group find it in the transaction's overlay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from immutables import Map
@@ -19,6 +19,7 @@ from core.graph.stored_event import StateRef, StoredEvent
 from core.ids import EventNid, RoomId, RoomNid
 from core.storage.database import Database
 from core.storage.extremities import ExtremityStore
+from core.storage.log import Kind, Line
 from core.storage.rooms import RoomRow, RoomStore
 from core.storage.state_lines import StateLineStore
 from core.storage.writer import Transaction
@@ -73,6 +74,7 @@ class TipReader:
         self._extremities = extremities
         self._events = events
         self._cache: ByteCache[RoomNid, Tip] = ByteCache(cache_bytes)
+        self._own: set[int] = set()
 
     def get(self, room: RoomNid) -> Tip:
         """The committed tip of a room. Raises KeyError for a number that no room has."""
@@ -101,6 +103,20 @@ class TipReader:
         known = self._cache.get(tip.room_nid)
         if known is None or known.serial <= tip.serial:
             self._cache.put(tip.room_nid, tip, 2_000 + 160 * len(tip.state))
+
+    def note_own(self, events: Iterable[EventNid]) -> None:
+        """These events were just committed by this process, whose memory knows of them already."""
+        self._own.update(events)
+
+    def follow(self, lines: list[Line]) -> None:
+        """A follower of the log: let go of what other processes have changed."""
+        for line in lines:
+            if line.kind is Kind.EVENT or line.kind is Kind.BACKFILL:
+                if line.reference in self._own:
+                    self._own.discard(line.reference)
+                else:
+                    self._cache.drop(RoomNid(line.subject))
+                    self._events.drop((EventNid(line.reference),))
 
     def drop(self, room: RoomNid) -> None:
         """Let go of a tip: another process has appended."""

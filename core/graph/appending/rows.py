@@ -51,6 +51,8 @@ def _remember(work: Work, tips: TipReader, tip: Tip, events: Collection[StoredEv
         if ref.line != NO_LINE:
             work.bench.states.keep(ref, state, is_shared=True)
     tips.keep(tip)
+    tips.note_own(work.live)
+    tips.note_own(work.history)
 
 
 def _next_tip(work: Work) -> Tip:
