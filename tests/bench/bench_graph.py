@@ -4,7 +4,7 @@
 and 2,000 members. `split`: a netsplit with 5,000 changes of state on either side.
 """
 
-# ruff: noqa: E402  # gevent patches before anything else is imported
+# gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()

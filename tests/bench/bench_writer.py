@@ -3,7 +3,7 @@
 Each of N greenlets submits one event-like job after another: five rows in four tables and one log line, no reading.
 """
 
-# ruff: noqa: E402  # gevent patches before anything else is imported
+# gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()

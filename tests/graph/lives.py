@@ -4,7 +4,7 @@ After each life another process opens the database, with nothing in memory, and 
 It loads everything once and forks for each life. See test_kill.py.
 """
 
-# ruff: noqa: E402  # gevent patches before anything else is imported
+# gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()

@@ -3,7 +3,7 @@
 It loads everything once and forks for each life, so that a hundred take seconds. See test_kill.py.
 """
 
-# ruff: noqa: E402  # gevent patches before anything else is imported
+# gevent patches before anything else is imported
 from gevent import monkey
 
 monkey.patch_all()
