@@ -1,0 +1,25 @@
+"""matrix-nio, unmodified."""
+
+import subprocess
+import sys
+
+from tests.servers.trellis import ROOT, Server
+
+
+def test_two_people_talk_through_matrix_nio(server, run_script):
+    alice, bob = server.register(password="secret"), server.register(password="secret")
+    assert "talked" in run_script("nio_conversation.py", server.base, alice.user_id, bob.user_id, "secret")
+
+
+def test_accounts_made_by_hsctl_talk_too(tmp_path, run_script):
+    server = Server(tmp_path)
+    for name in ("carol", "dave"):
+        command = [sys.executable, "-m", "core.cli", "user", "create", name, "-c", str(server.config_path)]
+        made = subprocess.run([*command, "--password", "secret"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert made.returncode == 0, made.stderr
+    server.start()
+    try:
+        people = (f"@carol:{server.name}", f"@dave:{server.name}")
+        assert "talked" in run_script("nio_conversation.py", server.base, *people, "secret")
+    finally:
+        server.stop()
