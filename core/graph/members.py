@@ -53,6 +53,7 @@ class Members:
         self._stores.events.reserve_nids()
 
         def plan(work: Work) -> None:
+            work.look_ahead((event,))
             if not work.known.by_ids((event.event_id,)):
                 keep_outlier(work, event, Verdict.ACCEPTED)
 

@@ -15,6 +15,7 @@ from core.events.room_versions import RoomVersion
 from core.graph.appending.admission import Admission, Appended, CreatedRoom, Judgement
 from core.graph.appending.admitting import Refused, admit
 from core.graph.appending.appender import TRIES, Appender
+from core.graph.appending.entering import STAGED_LEAST, Entrances
 from core.graph.appending.judging import judge
 from core.graph.appending.placing import Placement, find_state_before
 from core.graph.appending.relating import texts_of
@@ -48,6 +49,7 @@ class RoomGraph:
         self._bench = appender.bench
         self._tips = appender.tips
         self._requests = requests
+        self._entrances = Entrances(appender)
         self._author = author
 
     def create(self, version: RoomVersion, drafts: Sequence[Draft], room_id: RoomId | None = None) -> CreatedRoom:
@@ -122,7 +124,14 @@ class RoomGraph:
             work.is_entrance = is_entrance
             admit(work, admissions, refused)
 
-        return replace(self._appender.prepared(room, plan), refused=refused)
+        appended = None
+        if is_entrance and self._is_staged(room, admissions):
+            appended = self._entrances.enter(room, admissions[0], refused)
+        return replace(appended or self._appender.prepared(room, plan), refused=refused)
+
+    def discard_entrances(self) -> None:
+        """Throw away what interrupted entrances into big rooms have left. Call at start."""
+        self._entrances.discard()
 
     def judge(self, room: RoomNid, event: Event, state: Mapping[StateKey, EventId] | None = None) -> Judgement:
         """What append would make of a live event: against its auth events, the state before it, and the current state.
@@ -156,6 +165,11 @@ class RoomGraph:
             return send_draft(work, draft, self._author).event
 
         return self._appender.restarting(attempt)
+
+    def _is_staged(self, room: RoomNid, admissions: Sequence[Admission]) -> bool:
+        """Whether an entrance is into a new room, and too big for one job."""
+        state = admissions[0].state if len(admissions) == 1 else None
+        return state is not None and len(state) >= STAGED_LEAST and self._tips.get(room).line == NO_LINE
 
     def _intern(self, drafts: Sequence[Draft]) -> None:
         texts: set[str] = set()

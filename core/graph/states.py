@@ -114,6 +114,11 @@ class RoomStates:
         tip = self._tips.get(room)
         return self._state(tip.state, StateRef(tip.line, tip.index))
 
+    def member_counts(self, room: RoomNid) -> tuple[int, int]:
+        """(joined, invited) members of the current state."""
+        tip = self._tips.get(room)
+        return tip.joined_count, tip.invited_count
+
     def before(self, event: EventNid) -> RoomState:
         """The state before an event. Raises NotFound where it is not known: for outliers and history before a gap."""
         stored = self._events.by_nid(event)

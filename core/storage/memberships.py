@@ -161,6 +161,10 @@ class MembershipStore:
             [(m.room_nid, m.user_nid, _NUMBER[m.membership], m.event_nid, m.since_index) for m in memberships],
         )
 
+    def clear_room(self, transaction: Transaction, room: RoomNid) -> None:
+        """Drop the memberships of a room that has no state."""
+        transaction.run("DELETE FROM memberships WHERE room_nid = ?", (room,))
+
     def _read(self, where: str, params: Sequence[int]) -> list[Membership]:
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM memberships m {where} AND m.membership > 0", params)
         return [_membership(row) for row in rows]

@@ -6,7 +6,7 @@ no longer is; since the end is inclusive, a server that is kicked out still rece
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from peewee import CompositeKey
 
@@ -69,6 +69,10 @@ class RoomServerStore:
         return self._database.rows(
             "SELECT room_nid, from_index, to_index FROM room_servers WHERE server_nid = ?", (server,)
         )
+
+    def add(self, transaction: Transaction, rows: Sequence[tuple[int, int, int, int, int]]) -> None:
+        """Write the stays of a room that had none: (room, server, from, to, joined users)."""
+        transaction.add_all(self._insert, rows)
 
     def change(self, transaction: Transaction, room: RoomNid, joined: Mapping[TextNid, int], index: int) -> None:
         """Add to each server's count of joined users, opening and closing its stay as needed.

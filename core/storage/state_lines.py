@@ -169,6 +169,21 @@ class StateLineStore:
             "SELECT type_nid, state_key_nid, event_nid FROM current_state WHERE room_nid = ? AND event_nid > 0", (room,)
         )
 
+    def rooms_without_main_line(self) -> list[RoomNid]:
+        """The rooms that have lines, but no state: what interrupted entrances have left."""
+        rows = self._database.rows(
+            "SELECT DISTINCT l.room_nid FROM state_lines l JOIN rooms r ON r.room_nid = l.room_nid WHERE r.main_line = 0"
+        )
+        return [RoomNid(row[0]) for row in rows]
+
+    def clear_room(self, transaction: Transaction, room: RoomNid) -> None:
+        """Drop all lines of a room that has no state."""
+        lines = "(SELECT line_nid FROM state_lines WHERE room_nid = ?)"
+        transaction.run(f"DELETE FROM state_changes WHERE line_nid IN {lines}", (room,))
+        transaction.run(f"DELETE FROM state_keyframes WHERE line_nid IN {lines}", (room,))
+        transaction.run("DELETE FROM current_state WHERE room_nid = ?", (room,))
+        transaction.run("DELETE FROM state_lines WHERE room_nid = ?", (room,))
+
     def put_line(self, transaction: Transaction, line: Line) -> None:
         """Write a line's row, new or changed."""
         transaction.add(

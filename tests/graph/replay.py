@@ -183,6 +183,7 @@ class Replayer:
             key for (kind, key), one in current.items() if kind == "m.room.member" and self.membership(one) == "join"
         }
         members = graph.memberships.members(self.room)
+        assert graph.states.member_counts(self.room)[0] == len(members)
         assert {graph.texts.text(member.user_nid) for member in members} == joined
         servers = {graph.texts.text(server) for server in graph.servers.now_in(self.room)}
         assert servers == {server_of(user) for user in joined}

@@ -114,7 +114,16 @@ def test_a_state_fetched_at_a_gap(replay):
     assert replayer.graph.history.gaps_in(replayer.room)[0].missing == (unseen[-1].event_id,)
 
 
-def test_history_from_before_our_join(replay):
+@pytest.fixture(params=["at once", "written beforehand"])
+def entrance(request, monkeypatch):
+    """Whether the state of a new room is written with the join, or in small jobs before it."""
+    if request.param == "written beforehand":
+        monkeypatch.setattr("core.graph.room_graph.STAGED_LEAST", 1)
+        monkeypatch.setattr("core.graph.appending.entering.ENTRIES_PER_JOB", 2)
+    return request.param
+
+
+def test_history_from_before_our_join(replay, entrance):
     record = Recorder(V10)
     past = record.start(BOB, CAROL)
     past += [record.name(ALICE, past[-1:], "old"), record.message(BOB, past[-1:])]
@@ -130,6 +139,27 @@ def test_history_from_before_our_join(replay):
     )
     replayer.feed(record.message(DAVE, [join]))
     replayer.compare_cold()
+
+
+def test_an_interrupted_entrance_leaves_nothing(replay, graph, open_graph, monkeypatch, database):
+    record = Recorder(V10)
+    past = record.start(BOB, CAROL)
+    invite = record.member(ALICE, past[-1:], "invite", DAVE)
+    join = record.member(DAVE, [invite])
+    monkeypatch.setattr("core.graph.room_graph.STAGED_LEAST", 1)
+    replayer = replay(record)
+    with monkeypatch.context() as patch:
+        patch.setattr(graph.write._entrances, "_adopt", lambda work, staged: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            replayer.enter(join, record.state_before(join), [*past, invite])
+    assert len(graph.states.current(replayer.room)) == 0
+    again = open_graph()
+    again.write.discard_entrances()
+    tables = ("current_state", "memberships", "state_lines")
+    assert [database.value(f"SELECT COUNT(*) FROM {t} WHERE room_nid = ?", (replayer.room,)) for t in tables] == [0] * 3
+    again.write.append(replayer.room, [Admission(join, Place.LIVE, None, record.state_before(join))], is_entrance=True)
+    assert len(again.states.current(replayer.room)) == 7
+    assert open_graph().memberships.members(replayer.room) == again.memberships.members(replayer.room)
 
 
 def test_leaving_and_coming_back(replay):

@@ -29,10 +29,7 @@ def admit(work: Work, admissions: Sequence[Admission], refused: Refused) -> None
     Raises MissingEvents and MissingAuthEvents, before anything is written.
     """
     refused.clear()
-    events = [admission.event for admission in admissions]
-    work.known.by_ids(
-        {one for event in events for one in (event.event_id, *event.prev_event_ids, *event.auth_event_ids)}
-    )  # read at once; they are in the cache from here on
+    work.look_ahead([admission.event for admission in admissions])
     backfilled = [admission for admission in admissions if admission.place is Place.BACKFILLED]
     depths = backfill_depths(work, backfilled) if backfilled else {}
     for admission in admissions:

@@ -20,6 +20,7 @@ class KnownEvents:
     def __init__(self, reader: EventReader, source: Transaction | None) -> None:
         self.fresh: dict[EventNid, StoredEvent] = {}
         self.fresh_auth: dict[EventNid, AuthEntry] = {}
+        self._auth_read: dict[EventNid, AuthEntry] = {}
         self._fresh_ids: dict[EventId, EventNid] = {}
         self._reader = reader
         self._source = source
@@ -84,11 +85,13 @@ class KnownEvents:
         found: dict[EventNid, AuthEntry] = {}
         missing: list[EventNid] = []
         for nid in ids:
-            entry = self.fresh_auth.get(nid) or self._overlay.get(("auth", nid))
+            entry = self.fresh_auth.get(nid) or self._overlay.get(("auth", nid)) or self._auth_read.get(nid)
             if entry is None:
                 missing.append(nid)
             else:
                 found[nid] = entry  # type: ignore[assignment]  # the overlay holds anything
         if missing:
-            found.update(self._reader.auth_edges(missing, self._source))
+            read = self._reader.auth_edges(missing, self._source)
+            self._auth_read.update(read)
+            found.update(read)
         return found

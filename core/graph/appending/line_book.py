@@ -62,6 +62,11 @@ class LineBook:
         self._put(Line(nid, self._room, NO_LINE, 0, 0, 0, -1))
         return nid
 
+    def adopt(self, line: Line, state: StateMap) -> None:
+        """Take over a line that was written beforehand, with the state at its tip."""
+        self._put(line)
+        self.fresh_states[StateRef(line.line_nid, line.tip_index)] = state
+
     def extend(self, nid: int, changes: Sequence[tuple], state: StateMap) -> StateRef:  # type: ignore[type-arg]  # Change
         """Let changes happen at the tip of a line, after which it is at `state`; a keyframe where it is due."""
         line = self.line(nid)

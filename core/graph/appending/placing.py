@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from immutables import Map
 
@@ -17,9 +18,13 @@ from core.graph.missing import MissingEvents
 from core.graph.stored_event import StateRef, StoredEvent, Verdict
 from core.ids import EventId, EventNid, StateKey
 from core.storage.events import Flag
+from core.storage.state_lines import StateNidKey
 
 GAP_DEPTH = 2**32
 """How far above the rest an event is put whose prev events are unknown, so that what fills the gap fits below."""
+
+EVENTS_AT_ONCE = 200
+"""How many events of a fetched state are read before others may run."""
 
 _VERDICT_FLAGS = {Verdict.ACCEPTED: 0, Verdict.SOFT_FAILED: int(Flag.SOFT_FAILED), Verdict.REJECTED: int(Flag.REJECTED)}
 
@@ -54,7 +59,7 @@ def find_state_before(work: Work, place: Placement, fetched: Mapping[StateKey, E
     keys = {key for prev in place.prevs if (key := work.after_key(prev)) is not None}
     refs = sorted(key for key in keys if isinstance(key, StateRef))
     if fetched is not None:
-        place.state = _fetched_state(work, fetched)
+        place.state = fetched_state(work, fetched) if work.prepared is None else work.prepared
         if work.is_entrance:
             work.is_stale = False
             work.set_current(place.state)
@@ -119,12 +124,11 @@ def backfill_depths(work: Work, admissions: Sequence[Admission]) -> dict[EventId
     """
     stores, source = work.bench.stores, work.where
     events = [admission.event for admission in admissions]
-    waiting = stores.edges.waiting_for(source, [event.event_id for event in events])
     depths: dict[EventId, int] = {}
     followers: dict[EventId, list[int]] = {}
     lowest = None
     for event in reversed(events):
-        known = work.known.by_nids(waiting.get(event.event_id, ())).values()
+        known = work.known.by_nids(work.waiting.get(event.event_id, ())).values()
         above = [one.local_depth for one in known] + followers.get(event.event_id, [])
         prevs, _ = work.prevs_of(event)
         if above:
@@ -140,10 +144,14 @@ def backfill_depths(work: Work, admissions: Sequence[Admission]) -> dict[EventId
     return depths
 
 
-def _fetched_state(work: Work, fetched: Mapping[StateKey, EventId]) -> StateMap:
+def fetched_state(work: Work, fetched: Mapping[StateKey, EventId]) -> StateMap:
     """A fetched state by number; events that are unknown or were rejected are no part of it."""
-    found = work.known.by_ids(fetched.values())
-    entries = {stored.nid_key: stored.nid for stored in found.values() if stored.is_state and not stored.is_rejected}
+    entries: dict[StateNidKey, EventNid] = {}
+    ids = iter(fetched.values())
+    while chunk := list(islice(ids, EVENTS_AT_ONCE)):
+        found = work.known.by_ids(chunk).values()
+        entries.update((one.nid_key, one.nid) for one in found if one.is_state and not one.is_rejected)
+        work.checkpoint()
     return Map(entries)
 
 
@@ -178,7 +186,7 @@ def _followers(work: Work, stored: StoredEvent, place: Placement) -> Collection[
     """The events that were waiting for this one, which are tied to it now."""
     if place.is_ours:
         return ()
-    waiting = work.bench.stores.edges.waiting_for(work.where, (stored.event_id,)).get(stored.event_id, [])
+    waiting = list(work.waiting.get(stored.event_id, ()))
     waiting += [nid for nid, missing in work.gaps if missing == stored.event_id]
     if waiting:
         work.edges += [(stored.nid, nid) for nid in waiting]

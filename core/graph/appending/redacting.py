@@ -28,7 +28,7 @@ def apply_redaction(work: Work, redaction: StoredEvent, before: StateMap | None)
 
 def apply_waiting_redactions(work: Work, target: StoredEvent) -> None:
     """Thin an event that arrives after its redaction."""
-    waiting = work.bench.stores.redactions.of(work.where, (target.event_id,)).get(target.event_id, [])
+    waiting = list(work.waiting_redactions.get(target.event_id, ()))
     waiting += [nid for redacts, nid in work.redactions if redacts == target.event_id]
     for redaction in work.known.by_nids(waiting).values():
         before = None if redaction.before is None else work.book.state(redaction.before)

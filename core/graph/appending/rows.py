@@ -115,12 +115,13 @@ def _write_lines(work: Work, transaction: Transaction) -> None:
 
 
 def _write_delta(work: Work, transaction: Transaction, server_name: ServerName) -> DeltaRange | None:
-    if not work.delta:
+    if not work.delta and work.delta_start is None:
         work.counts = (work.tip.joined_count, work.tip.invited_count)
         return None
     stores = work.bench.stores
     start = work.index - len(work.delta)
-    delta = DeltaRange(stores.events.take_nid(), work.tip.room_nid, work.line, start, work.index)
+    after = start if work.delta_start is None else work.delta_start
+    delta = DeltaRange(stores.events.take_nid(), work.tip.room_nid, work.line, after, work.index)
     stores.lines.set_current(transaction, work.tip.room_nid, work.delta)
     stores.deltas.add(transaction, delta)
     work.counts = write_memberships(work, transaction, start, server_name)

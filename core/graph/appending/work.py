@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.events.event import Event
@@ -75,6 +75,14 @@ class Work:
         self.redacted: list[Redacted] = []
         self.merged: StateMap | None = None
         """The state before the next event of ours, where that was resolved outside the writer."""
+        self.waiting: Mapping[EventId, Sequence[EventNid]] = {}
+        """For events of others: those that follow them and have been here before."""
+        self.waiting_redactions: Mapping[EventId, Sequence[EventNid]] = {}
+        """For events of others: the redactions that name them and have been here before."""
+        self.prepared: StateMap | None = None
+        """The fetched state, where it was written beforehand."""
+        self.delta_start: int | None = None
+        """Where the state delta begins, where that is before what this append writes."""
         self.counts = (tip.joined_count, tip.invited_count)
         """Joined and invited members after the append."""
         self.is_entrance = False
@@ -89,6 +97,14 @@ class Work:
     def ref(self) -> StateRef:
         """The reference of the current state."""
         return StateRef(self.line, self.index)
+
+    def look_ahead(self, events: Collection[Event]) -> None:
+        """Read at once what letting these events of others in will ask for."""
+        ids = [event.event_id for event in events]
+        refs = {one for event in events for one in (*event.prev_event_ids, *event.auth_event_ids)}
+        self.known.by_ids(refs.union(ids))
+        self.waiting = self.bench.stores.edges.waiting_for(self.where, ids)
+        self.waiting_redactions = self.bench.stores.redactions.of(self.where, ids)
 
     def begin_line(self) -> None:
         """Make sure that the room has a main line."""
