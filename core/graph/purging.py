@@ -11,6 +11,7 @@ remembered and taken up again:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,6 +19,8 @@ from gevent.threadpool import ThreadPool
 
 from core.errors import InvalidParam
 from core.graph.appending.appender import Appender
+from core.graph.appending.redacting import thin
+from core.graph.appending.work import Work
 from core.graph.lines import NO_LINE
 from core.graph.stored_event import StateRef, StoredEvent
 from core.graph.tips import Tip
@@ -62,6 +65,20 @@ class Purger:
         purge = PurgeRow(room, first_kept.local_depth, first_kept.nid)
         self._appender.direct(room, lambda transaction: self._store.begin(transaction, purge))
         return self._run(purge)
+
+    def expire(self, room: RoomNid, events: Collection[StoredEvent]) -> None:
+        """Replace the bytes of events by those of their redacted forms, as a redaction would: their time is over.
+
+        State events keep what redaction keeps, so the room stays as it is. Outliers and events of other rooms are
+        passed over; so is what is redacted already.
+        """
+
+        def plan(work: Work) -> None:
+            for stored in work.known.by_nids([one.nid for one in events]).values():
+                if stored.room_nid == room and not stored.is_outlier and not stored.is_redacted:
+                    thin(work, stored, None, is_logged=True)
+
+        self._appender.prepared(room, plan)
 
     def resume(self) -> None:
         """Take up the purges that were interrupted. Call at start."""

@@ -71,7 +71,8 @@ class RoomGraph:
             raise Conflict(f"There is a room {founded} already.", errcode="M_ROOM_IN_USE")
 
         def apply(transaction: Transaction) -> Appended:
-            self._bench.stores.rooms.add(transaction, room_nid, founded, version)
+            if not self._bench.stores.rooms.add(transaction, room_nid, founded, version):
+                raise Conflict(f"There is a room {founded} already.", errcode="M_ROOM_IN_USE")
             return self._appender.write(work, transaction)
 
         appended = self._appender.direct(room_nid, apply)
@@ -225,8 +226,10 @@ class RoomGraph:
             assert state is not None
             drafts = drafts(RoomState(state, None, work.known, self._bench.texts))
         events = [send_draft(work, draft, self._author).nid for draft in drafts]
+        if not events:
+            return []
         self._appender.write(work, transaction)
-        if transaction_id is not None and events:
+        if transaction_id is not None:
             self._requests.remember(transaction, transaction_id, EventNid(events[0]), self._author.now_ms())
         return [work.known.fresh[nid] for nid in events]
 

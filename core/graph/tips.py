@@ -27,6 +27,8 @@ from core.storage.writer import Transaction
 CACHE_BYTES = 64 * 1024 * 1024
 """How much of current states is kept in memory, unless the composition root says otherwise."""
 LOAD_ATTEMPTS = 20
+OWN_EVENTS = 100_000
+"""How many events of ours may be waiting for the log to tell of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class TipReader:
 
     def note_own(self, events: Iterable[EventNid]) -> None:
         """These events were just committed by this process, whose memory knows of them already."""
+        if len(self._own) > OWN_EVENTS:
+            self._own.clear()  # then memory is read again where it need not be, and nothing else happens
         self._own.update(events)
 
     def follow(self, lines: list[Line]) -> None:

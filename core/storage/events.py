@@ -150,10 +150,11 @@ class EventStore:
         """Write down which reference the state after an event has."""
         transaction.run("UPDATE events SET after_line = ?, after_index = ? WHERE event_nid = ?", (line, index, nid))
 
-    def thin(self, transaction: Transaction, nid: EventNid, pdu: bytes, flags: int, redaction: EventNid) -> None:
+    def thin(self, transaction: Transaction, nid: EventNid, pdu: bytes, flags: int, redaction: EventNid | None) -> None:
         """Replace the stored bytes by the redacted form."""
         transaction.run(
-            "UPDATE events SET pdu = ?, flags = ?, redacted_by = ? WHERE event_nid = ?", (pdu, flags, redaction, nid)
+            "UPDATE events SET pdu = ?, flags = ?, redacted_by = ? WHERE event_nid = ?",
+            (pdu, flags, redaction or 0, nid),
         )
 
     def lowest_depth(self, source: Database | Transaction, room: RoomNid) -> int:

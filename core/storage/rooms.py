@@ -110,10 +110,11 @@ class RoomStore:
         self._numbers.reserve(1)
         return RoomNid(self._numbers.take())
 
-    def add(self, transaction: Transaction, room: RoomNid, room_id: RoomId, version: RoomVersion) -> None:
-        """Write the row of a new room without a state; one with the same id stays as it is."""
+    def add(self, transaction: Transaction, room: RoomNid, room_id: RoomId, version: RoomVersion) -> bool:
+        """Write the row of a new room without a state; False where there is one with the same id, which stays."""
         # at once, since another job of the group may have queued updates of rooms, which would go out first
         transaction.run(self._insert, (room, room_id, version.id, 0, 0, 0, 0, 0, 0))
+        return bool(transaction.value("SELECT room_nid FROM rooms WHERE room_id = ?", (room_id,)) == room)
 
     def row(self, source: Database | Transaction, room: RoomNid) -> RoomRow:
         """The changing row. Raises KeyError for a number never given out."""

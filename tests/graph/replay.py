@@ -144,6 +144,8 @@ class Replayer:
             one = admission.event.event_id
             is_news = admission.place is not Place.OUTLIER or one not in self.oracle.known
             if is_news and not self.has_place(one):
+                if admission.place is not Place.OUTLIER:
+                    self.lost.discard(one)
                 self.oracle._before.pop(one, None)
                 self.oracle.add(admission.event, admission.place, admission.state, is_entrance, admission.verdict)
         appended = self.graph.write.append(self.room, admissions, is_entrance)

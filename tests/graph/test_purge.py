@@ -6,6 +6,9 @@ import pytest
 
 from core.errors import InvalidParam
 from core.events.room_versions import V1, V10, V12
+from core.graph.appending.admission import Admission
+from core.graph.stored_event import Place
+from tests.graph.local_room import create_room, message
 from tests.graph.replay import ALICE, BOB, CAROL, Recorder
 from tests.graph.test_random_rooms import any_order, record_room
 
@@ -113,3 +116,44 @@ def test_an_outlier_is_no_boundary(replay, graph):
     purge(replayer, events[-1])
     with pytest.raises(InvalidParam, match="no place in the history"):
         graph.purger.purge(replayer.room, graph.events.get(events[0].event_id))
+
+
+def test_purged_history_can_be_fetched_again(replay, graph, tip):
+    record = Recorder(V10)
+    events = record.start(BOB)
+    for number in range(4):
+        events += [record.message(BOB, events[-1:], str(number))]
+    replayer = replay(record)
+    replayer.feed(*events)
+    purge(replayer, events[-1])
+    oldest = events[2]
+    replayer.step([Admission(one, Place.OUTLIER) for one in events[:2]])
+    replayer.step(
+        [Admission(oldest, Place.BACKFILLED, None, record.state_before(oldest))]
+        + [Admission(one, Place.BACKFILLED) for one in events[3:-1]]
+    )
+    page = graph.history.page(replayer.room, graph.history.token_at(replayer.room, tip()), True, 99)
+    assert [one.event_id for one in page.events] == [one.event_id for one in events[2:]][::-1]
+    replayer.compare_cold()
+
+
+def test_the_space_is_given_back(graph, database):
+    if database.dialect.is_mysql:
+        graph.purger.shrink()
+        return
+    room = create_room(graph)
+    big = [graph.write.send(room.room_nid, [message(body="x" * 30_000)])[0] for _ in range(60)]
+    graph.purger.shrink()
+    before = database.settings.path.stat().st_size
+    graph.purger.purge(room.room_nid, big[-1])
+    graph.purger.shrink()
+    assert before - database.settings.path.stat().st_size > 1_500_000
+
+
+def test_events_whose_time_is_over_lose_their_content(graph, open_graph):
+    room = create_room(graph)
+    sent = graph.write.send(room.room_nid, [message()])[0]
+    graph.purger.expire(room.room_nid, [sent, *room.events])
+    expired = open_graph().events.get(sent.event_id)
+    assert (dict(expired.content), expired.is_redacted, expired.redacted_by) == ({}, True, None)
+    graph.write.send(room.room_nid, [message()])

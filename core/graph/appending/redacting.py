@@ -37,13 +37,13 @@ def apply_waiting_redactions(work: Work, target: StoredEvent) -> None:
             return
 
 
-def thin(work: Work, target: StoredEvent, redaction: StoredEvent, is_logged: bool) -> None:
-    """Replace an event's bytes by those of its redacted form."""
+def thin(work: Work, target: StoredEvent, redaction: StoredEvent | None, is_logged: bool) -> None:
+    """Replace an event's bytes by those of its redacted form; without a redaction where its time is over."""
     renewed = work.renew(
         target,
         pdu_bytes=redacted_bytes(target.event),
         flags=target.flags | Flag.REDACTED,
-        redacted_by=redaction.nid,
+        redacted_by=None if redaction is None else redaction.nid,
         _event=None,
     )
     work.relations = [relation for relation in work.relations if relation.child_nid != target.nid]

@@ -97,9 +97,7 @@ def _write_events(work: Work, transaction: Transaction) -> None:
     for redacted in work.redacted:
         stored = fresh[redacted.stored.nid]
         if stored.nid not in made_now:
-            stores.events.thin(
-                transaction, stored.nid, stored.pdu_bytes, stored.flags, stored.redacted_by or stored.nid
-            )
+            stores.events.thin(transaction, stored.nid, stored.pdu_bytes, stored.flags, stored.redacted_by)
             stores.relations.remove_child(transaction, stored.nid)
 
 
