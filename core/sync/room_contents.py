@@ -91,8 +91,7 @@ class RoomContents:
         room_id = self._graph.rooms.name(room).room_id
         own = self._log.positions_of(Kind.EVENT, (membership.event_nid,)).get(membership.event_nid)
         upto = window.upto if own is None else min(window.upto, own)
-        since = window.since if was_joined else 0
-        timeline = self._timeline(asking, room, room_id, since, upto, membership.event_nid)
+        timeline = self._timeline(asking, room, room_id, window.since, upto, membership.event_nid)
         line = self._graph.states.current(room).ref
         if was_joined and since_index is not None and line is not None and not asking.request.full_state:
             changes = self._changes.read(line.line, since_index, membership.since_index)

@@ -71,13 +71,11 @@ class RoomStateChoice:
                 if new and new != old:
                     wanted[key] = new
                 continue
-            start = changes.replaced.get((key, first.nid))
-            if start is None:  # it never became the current state: a fork
-                start = self._value_before(first)
+            start = self._start(changes, first)
             if start and start != old:
                 wanted[key] = start
         if asking.is_lazy:
-            self._add_senders(asking, room, wanted, first_changes, {*_senders(timeline), *heroes})
+            self._add_senders(asking, room, wanted, changes, first_changes, {*_senders(timeline), *heroes})
         elif not wanted:
             return []
         return self._chosen(asking, room, wanted, timeline, False)
@@ -87,6 +85,7 @@ class RoomStateChoice:
         asking: Asking,
         room: RoomNid,
         wanted: Wanted,
+        changes: StateChanges,
         first_changes: Mapping[StateNidKey, StoredEvent],
         users: Collection[UserNid],
     ) -> None:
@@ -99,7 +98,7 @@ class RoomStateChoice:
             if key in wanted:
                 continue
             first = first_changes.get(key)
-            nid = current.get(key) if first is None else self._value_before(first)
+            nid = current.get(key) if first is None else self._start(changes, first)
             if nid and (is_redundant_wanted or not asking.sent.has(room, user, EventNid(nid))):
                 wanted[key] = nid
 
@@ -127,6 +126,11 @@ class RoomStateChoice:
 
     def _member_type(self) -> TextNid:
         return self._graph.texts.nid("m.room.member")
+
+    def _start(self, changes: StateChanges, first: StoredEvent) -> int:
+        """What the first change of a key in the timeline took the place of; 0 for nothing."""
+        replaced = changes.replaced.get((first.nid_key, first.nid))
+        return self._value_before(first) if replaced is None else replaced  # None: never current, in a fork
 
     def _value_before(self, stored: StoredEvent) -> int:
         former = self._graph.states.value_before(stored, stored.type, stored.state_key or "")

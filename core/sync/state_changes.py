@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.graph.caches import ByteCache
 from core.graph.graph import Graph
 from core.ids import EventNid, RoomNid
 from core.storage.database import Database
 from core.storage.log import Kind, LogReader
+from core.storage.state_deltas import DeltaRange
 from core.storage.state_lines import StateLineStore, StateNidKey
 from core.sync.recent_lines import RecentLines
 
+RANGES_BYTES = 4 * 1024 * 1024
+CHANGES_BYTES = 16 * 1024 * 1024
+"""How much of what changed is kept in memory, for the others who are in the room."""
 DELTAS_AT_ONCE = 1_000
 """A window with more deltas than this is treated as if the state had been replaced."""
 
@@ -55,20 +60,33 @@ class StateChangeReader:
         self._log = log
         self._recent = recent
         self._lines = StateLineStore(database)
+        self._ranges: ByteCache[int, DeltaRange] = ByteCache(RANGES_BYTES)
+        self._changes: ByteCache[tuple[int, int, int], StateChanges] = ByteCache(CHANGES_BYTES)
 
     def between(self, room: RoomNid, since: int, upto: int) -> StateChanges:
         """The changes in the positions (since, upto]. Cost: nothing where there are none and memory reaches back."""
         nids = self._deltas(room, since, upto)
         if not nids:
             return NO_CHANGES
-        ranges = sorted(self._graph.deltas.by_nids(nids).values(), key=lambda one: one.upto_index)
+        ranges = self._known_ranges(nids)
         current = self._graph.states.current(room).ref
-        if not ranges or len(nids) >= DELTAS_AT_ONCE or any(one.line_nid != current.line for one in ranges if current):
+        if (
+            len(ranges) < len(nids)
+            or len(nids) >= DELTAS_AT_ONCE
+            or any(one.line_nid != current.line for one in ranges if current)
+        ):
             return StateChanges(is_replaced=True)
         return self.read(ranges[0].line_nid, ranges[0].after_index, ranges[-1].upto_index)
 
     def read(self, line: int, after: int, upto: int) -> StateChanges:
-        """The changes between two indexes of a main line. Cost: a query."""
+        """The changes between two indexes of a main line. Cost: a query, for the first who asks."""
+        known = self._changes.get((line, after, upto))
+        if known is None:
+            known = self._read(line, after, upto)
+            self._changes.put((line, after, upto), known, 500 + 300 * len(known.net))
+        return known
+
+    def _read(self, line: int, after: int, upto: int) -> StateChanges:
         changes = StateChanges({}, {}, after, upto)
         for type_nid, key_nid, old, new in self._lines.changes(self._database, line, after, upto):
             key = (type_nid, key_nid)
@@ -78,16 +96,14 @@ class StateChangeReader:
                 changes.replaced.setdefault((key, EventNid(new)), old)
         return changes
 
-    def index_at(self, room: RoomNid, position: int) -> int | None:
-        """The main line's index at a position; None where the line was another then."""
-        found = self._log.of_subject(Kind.STATE_DELTA, room, 0, position, 1, newest_first=True)
-        if not found:
-            return 0
-        delta = self._graph.deltas.by_nids((found[0][1],)).get(found[0][1])
-        current = self._graph.states.current(room).ref
-        if delta is None or current is None or delta.line_nid != current.line:
-            return None
-        return delta.upto_index
+    def _known_ranges(self, nids: Sequence[int]) -> list[DeltaRange]:
+        """The ranges of some deltas, in the order of the main line; those that are gone left out."""
+        missing = [nid for nid in nids if self._ranges.get(nid) is None]
+        found = self._graph.deltas.by_nids(missing) if missing else {}
+        for nid, one in found.items():
+            self._ranges.put(nid, one, 200)
+        ranges = [one for nid in nids if (one := found.get(nid) or self._ranges.get(nid)) is not None]
+        return sorted(ranges, key=lambda one: one.upto_index)
 
     def _deltas(self, room: RoomNid, since: int, upto: int) -> Sequence[int]:
         recent = self._recent.newest_first(room, since, upto)
