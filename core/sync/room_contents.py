@@ -128,7 +128,15 @@ class RoomContents:
             return [stored for stored in listed if stored.nid in kept]
 
         limit = wanted.limit_within(DEFAULT_TIMELINE, self._most_timeline)
-        return self._timelines.read(room, since, upto, limit, accepts)
+        return self._timelines.read(room, since, upto, limit, accepts, self._oldest_index(asking, room))
+
+    def _oldest_index(self, asking: Asking, room: RoomNid) -> int:
+        """Up to which index of the main line it is useless to look for events that the asker may see; 0 for none."""
+        visibilities = self._viewing.visibilities(room).values
+        if not visibilities or any(value in ("shared", "world_readable") for value in visibilities):
+            return 0
+        memberships = self._viewing.memberships(room, asking.viewer.user_nid, asking.viewer.user_id)
+        return memberships.starts[0] if memberships.starts else 0
 
     def _filtered(
         self, wanted: RoomEventFilter, room_id: RoomId, events: Sequence[StoredEvent]
