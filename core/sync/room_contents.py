@@ -17,7 +17,7 @@ from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking, is_open
-from core.sync.room_state import RoomStateChoice
+from core.sync.room_state import EVENTS_AT_ONCE, RoomStateChoice
 from core.sync.sections import Fields
 from core.sync.state_changes import StateChangeReader, StateChanges
 from core.sync.summaries import Summaries, Summary
@@ -190,9 +190,16 @@ class RoomContents:
         filtered = asking.filter
         if filtered.event_format == "federation":
             return [stored.pdu_bytes for stored in events]
-        rendered = self._client_events.render(
-            events, asking.viewer, with_room_id=False, is_bundled=is_timeline, with_replaced=is_timeline
-        )
+        rendered: list[bytes] = []
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            asking.pause()
+            rendered += self._client_events.render(
+                events[start : start + EVENTS_AT_ONCE],
+                asking.viewer,
+                with_room_id=False,
+                is_bundled=is_timeline,
+                with_replaced=is_timeline,
+            )
         if filtered.event_fields is None:
             return rendered
         return [orjson.dumps(filtered.cut(orjson.loads(one))) for one in rendered]

@@ -75,6 +75,7 @@ class RoomLister:
         memberships = self._graph.memberships.rooms_of(asking.viewer.user_nid, wanted)
         self._graph.rooms.names([membership.room_nid for membership in memberships])
         for membership in memberships:
+            asking.pause()
             if not self._wants(asking, membership.room_nid):
                 continue
             if membership.membership == "join":
@@ -91,6 +92,7 @@ class RoomLister:
         """The rooms in which something happened in the window; with `full_state`, all that the user is in as well."""
         lists, window = RoomLists(), asking.window
         for room in self._changed_rooms(asking):
+            asking.pause()
             if not self._wants(asking, room):
                 continue
             if window.is_known and window.user.own.get(room, 0) <= window.since:

@@ -9,7 +9,7 @@ Spec: Client-Server API, `GET /sync` and "Lazy-loading room members".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
@@ -17,6 +17,9 @@ from core.ids import EventNid, RoomNid, TextNid, UserNid
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking
 from core.sync.state_changes import StateChanges
+
+EVENTS_AT_ONCE = 250
+"""So many events are read, or made into JSON, before others may run."""
 
 Wanted = dict[StateNidKey, int]
 
@@ -105,12 +108,11 @@ class RoomStateChoice:
     def _chosen(
         self, asking: Asking, room: RoomNid, wanted: Wanted, timeline: Sequence[StoredEvent], is_full: bool
     ) -> list[StoredEvent]:
-        events = self._graph.events.by_nids(EventNid(nid) for nid in sorted(wanted.values()))
         filtered = asking.filter.room.state
         room_id = self._graph.rooms.name(room).room_id
         chosen = [
             stored
-            for stored in events.values()
+            for stored in self._loaded(asking, sorted(wanted.values()))
             if filtered.matches_event(
                 stored.type, stored.sender, room_id, stored.content if filtered.contains_url is not None else {}
             )
@@ -118,6 +120,12 @@ class RoomStateChoice:
         if asking.is_lazy:
             self._note(asking, room, [*chosen, *timeline])
         return chosen
+
+    def _loaded(self, asking: Asking, nids: Sequence[int]) -> Iterator[StoredEvent]:
+        """Events by number, in pieces, since the state of a large room holds many."""
+        for start in range(0, len(nids), EVENTS_AT_ONCE):
+            asking.pause()
+            yield from self._graph.events.by_nids(map(EventNid, nids[start : start + EVENTS_AT_ONCE])).values()
 
     def _note(self, asking: Asking, room: RoomNid, events: Sequence[StoredEvent]) -> None:
         for stored in events:
