@@ -98,12 +98,12 @@ class StateChangeReader:
 
     def _known_ranges(self, nids: Sequence[int]) -> list[DeltaRange]:
         """The ranges of some deltas, in the order of the main line; those that are gone left out."""
-        missing = [nid for nid in nids if self._ranges.get(nid) is None]
-        found = self._graph.deltas.by_nids(missing) if missing else {}
-        for nid, one in found.items():
-            self._ranges.put(nid, one, 200)
-        ranges = [one for nid in nids if (one := found.get(nid) or self._ranges.get(nid)) is not None]
-        return sorted(ranges, key=lambda one: one.upto_index)
+        known = {nid: one for nid in nids if (one := self._ranges.get(nid)) is not None}
+        missing = [nid for nid in nids if nid not in known]
+        for nid, read in self._graph.deltas.by_nids(missing).items() if missing else ():
+            self._ranges.put(nid, read, 200)
+            known[nid] = read
+        return sorted(known.values(), key=lambda one: one.upto_index)
 
     def _deltas(self, room: RoomNid, since: int, upto: int) -> Sequence[int]:
         recent = self._recent.newest_first(room, since, upto)
