@@ -15,11 +15,9 @@ from core.graph.graph import Graph
 from core.ids import EventNid, RoomNid
 from core.storage.database import Database
 from core.storage.log import Kind, LogReader
-from core.storage.state_deltas import DeltaRange
 from core.storage.state_lines import StateLineStore, StateNidKey
 from core.sync.recent_lines import RecentLines
 
-RANGES_BYTES = 4 * 1024 * 1024
 CHANGES_BYTES = 16 * 1024 * 1024
 """How much of what changed is kept in memory, for the others who are in the room."""
 DELTAS_AT_ONCE = 1_000
@@ -60,21 +58,28 @@ class StateChangeReader:
         self._log = log
         self._recent = recent
         self._lines = StateLineStore(database)
-        self._ranges: ByteCache[int, DeltaRange] = ByteCache(RANGES_BYTES)
         self._changes: ByteCache[tuple[int, int, int], StateChanges] = ByteCache(CHANGES_BYTES)
 
     def between(self, room: RoomNid, since: int, upto: int) -> StateChanges:
         """The changes in the positions (since, upto]. Cost: nothing where there are none and memory reaches back."""
-        nids = self._deltas(room, since, upto)
-        if not nids:
-            return NO_CHANGES
-        ranges = self._known_ranges(nids)
-        current = self._graph.states.current(room).ref
-        if (
-            len(ranges) < len(nids)
-            or len(nids) >= DELTAS_AT_ONCE
-            or any(one.line_nid != current.line for one in ranges if current)
-        ):
+        recent = self._recent.newest_first(room, since, upto)
+        if recent is not None:
+            nids = [reference for _, kind, reference in recent if kind is Kind.STATE_DELTA]
+            return self._of(room, nids) if nids else NO_CHANGES
+        found = self._log.of_subject(Kind.STATE_DELTA, room, since, upto, DELTAS_AT_ONCE, newest_first=True)
+        is_continued = bool(self._log.of_subject(Kind.STATE_DELTA, room, 0, since, 1, newest_first=True))
+        if not found:
+            return NO_CHANGES if is_continued else StateChanges(is_replaced=True)
+        changes = self._of(room, [reference for _, reference in found])
+        if not is_continued and changes.after_index != 0:  # a purge has taken the first of the window
+            return StateChanges(is_replaced=True)
+        return changes
+
+    def _of(self, room: RoomNid, nids: Sequence[int]) -> StateChanges:
+        ranges = sorted(self._graph.deltas.by_nids(nids).values(), key=lambda one: one.upto_index)
+        line = self._graph.states.current(room).ref
+        is_other = line is None or any(one.line_nid != line.line for one in ranges)
+        if len(ranges) < len(nids) or len(nids) >= DELTAS_AT_ONCE or is_other:
             return StateChanges(is_replaced=True)
         return self.read(ranges[0].line_nid, ranges[0].after_index, ranges[-1].upto_index)
 
@@ -95,19 +100,3 @@ class StateChangeReader:
             if new:
                 changes.replaced.setdefault((key, EventNid(new)), old)
         return changes
-
-    def _known_ranges(self, nids: Sequence[int]) -> list[DeltaRange]:
-        """The ranges of some deltas, in the order of the main line; those that are gone left out."""
-        known = {nid: one for nid in nids if (one := self._ranges.get(nid)) is not None}
-        missing = [nid for nid in nids if nid not in known]
-        for nid, read in self._graph.deltas.by_nids(missing).items() if missing else ():
-            self._ranges.put(nid, read, 200)
-            known[nid] = read
-        return sorted(known.values(), key=lambda one: one.upto_index)
-
-    def _deltas(self, room: RoomNid, since: int, upto: int) -> Sequence[int]:
-        recent = self._recent.newest_first(room, since, upto)
-        if recent is not None:
-            return [reference for _, kind, reference in recent if kind is Kind.STATE_DELTA]
-        found = self._log.of_subject(Kind.STATE_DELTA, room, since, upto, DELTAS_AT_ONCE, newest_first=True)
-        return [reference for _, reference in found]
