@@ -11,6 +11,7 @@ from core.graph.stored_event import StoredEvent
 from core.ids import Requester, UserId
 from core.storage.log import Kind
 from core.sync.active_users import ActiveUser
+from core.sync.pausing import Pauses
 from core.sync.sent_members import SentMembers
 from core.sync.tokens import SyncToken
 
@@ -65,6 +66,8 @@ class Asking:
     ignored: frozenset[UserId]
     sent: SentMembers
     is_initial: bool
+    pause: Pauses
+    """To be called between rooms, and between parts of large ones."""
 
     @property
     def filter(self) -> SyncFilter:

@@ -17,7 +17,7 @@ from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking, is_open
-from core.sync.room_state import RoomStateChoice
+from core.sync.room_state import EVENTS_AT_ONCE, RoomStateChoice
 from core.sync.sections import Fields
 from core.sync.state_changes import StateChangeReader, StateChanges
 from core.sync.summaries import Summaries, Summary
@@ -91,8 +91,7 @@ class RoomContents:
         room_id = self._graph.rooms.name(room).room_id
         own = self._log.positions_of(Kind.EVENT, (membership.event_nid,)).get(membership.event_nid)
         upto = window.upto if own is None else min(window.upto, own)
-        since = window.since if was_joined else 0
-        timeline = self._timeline(asking, room, room_id, since, upto, membership.event_nid)
+        timeline = self._timeline(asking, room, room_id, window.since, upto, membership.event_nid)
         line = self._graph.states.current(room).ref
         if was_joined and since_index is not None and line is not None and not asking.request.full_state:
             changes = self._changes.read(line.line, since_index, membership.since_index)
@@ -129,7 +128,15 @@ class RoomContents:
             return [stored for stored in listed if stored.nid in kept]
 
         limit = wanted.limit_within(DEFAULT_TIMELINE, self._most_timeline)
-        return self._timelines.read(room, since, upto, limit, accepts)
+        return self._timelines.read(room, since, upto, limit, accepts, self._oldest_index(asking, room))
+
+    def _oldest_index(self, asking: Asking, room: RoomNid) -> int:
+        """Up to which index of the main line it is useless to look for events that the asker may see; 0 for none."""
+        visibilities = self._viewing.visibilities(room).values
+        if not visibilities or any(value in ("shared", "world_readable") for value in visibilities):
+            return 0
+        memberships = self._viewing.memberships(room, asking.viewer.user_nid, asking.viewer.user_id)
+        return memberships.starts[0] if memberships.starts else 0
 
     def _filtered(
         self, wanted: RoomEventFilter, room_id: RoomId, events: Sequence[StoredEvent]
@@ -183,9 +190,16 @@ class RoomContents:
         filtered = asking.filter
         if filtered.event_format == "federation":
             return [stored.pdu_bytes for stored in events]
-        rendered = self._client_events.render(
-            events, asking.viewer, with_room_id=False, is_bundled=is_timeline, with_replaced=is_timeline
-        )
+        rendered: list[bytes] = []
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            asking.pause()
+            rendered += self._client_events.render(
+                events[start : start + EVENTS_AT_ONCE],
+                asking.viewer,
+                with_room_id=False,
+                is_bundled=is_timeline,
+                with_replaced=is_timeline,
+            )
         if filtered.event_fields is None:
             return rendered
         return [orjson.dumps(filtered.cut(orjson.loads(one))) for one in rendered]

@@ -6,7 +6,6 @@ own membership changed, or of which memory is too short, are looked up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.graph.client_events import ClientEvents
@@ -75,6 +74,7 @@ class RoomLister:
         memberships = self._graph.memberships.rooms_of(asking.viewer.user_nid, wanted)
         self._graph.rooms.names([membership.room_nid for membership in memberships])
         for membership in memberships:
+            asking.pause()
             if not self._wants(asking, membership.room_nid):
                 continue
             if membership.membership == "join":
@@ -90,20 +90,23 @@ class RoomLister:
     def changed(self, asking: Asking) -> RoomLists:
         """The rooms in which something happened in the window; with `full_state`, all that the user is in as well."""
         lists, window = RoomLists(), asking.window
-        for room in self._changed_rooms(asking):
+        rooms, user = self._changed_rooms(asking), window.user
+        stayed = {room for room in rooms if window.is_known and user.own.get(room, 0) <= window.since}
+        here = stayed & user.joined  # decided now: during a pause, what comes after the window may be filed
+        for room in rooms:
+            asking.pause()
             if not self._wants(asking, room):
                 continue
-            if window.is_known and window.user.own.get(room, 0) <= window.since:
-                if room in window.user.joined:
-                    changes = self._changes.between(room, window.since, window.upto)
-                    self._add(lists.joined, self._contents.joined(asking, room, changes, changes.is_replaced))
-            else:
+            if room in here:
+                changes = self._changes.between(room, window.since, window.upto)
+                self._add(lists.joined, self._contents.joined(asking, room, changes, changes.is_replaced))
+            elif room not in stayed:
                 self._add_room(asking, lists, room)
         if window.has(Kind.OUT_OF_BAND):
             self._add_out_of_bands(asking, lists)
         return lists
 
-    def _changed_rooms(self, asking: Asking) -> Iterable[RoomNid]:
+    def _changed_rooms(self, asking: Asking) -> list[RoomNid]:
         window = asking.window
         if window.is_known and not asking.request.full_state:
             return window.user.rooms_since(window.since)
@@ -132,7 +135,7 @@ class RoomLister:
             return
         changes = self._changes.between(room, window.since, window.upto)
         before, stayed = self._membership_before(asking, membership, changes)
-        if membership.membership == "join":
+        if membership.membership == "join" or self._left_later(asking, membership):
             self._add(lists.joined, self._contents.joined(asking, room, changes, not stayed))
         elif changes.is_empty or (changes.after_index is not None and membership.since_index <= changes.after_index):
             return  # nothing that happened since concerns somebody who is not there
@@ -143,6 +146,14 @@ class RoomLister:
                 lists.left.append(self._contents.gone(asking, room, self._graph.events.by_nid(membership.event_nid)))
         else:
             self._add_stripped(asking, lists, membership)
+
+    def _left_later(self, asking: Asking, membership: Membership) -> bool:
+        """Whether the user was in the room to the end of the window and left after it, which the next answer tells."""
+        position = self._log.positions_of(Kind.EVENT, (membership.event_nid,)).get(membership.event_nid, 0)
+        if position <= asking.window.upto:
+            return False
+        intervals = self._viewing.memberships(membership.room_nid, asking.viewer.user_nid, asking.viewer.user_id)
+        return intervals.at(membership.since_index - 1) == "join"
 
     def _membership_before(self, asking: Asking, now: Membership, changes: StateChanges) -> tuple[str, bool]:
         """(the user's membership at the start of the window, whether they were in the room all through it)."""

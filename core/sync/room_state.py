@@ -9,7 +9,7 @@ Spec: Client-Server API, `GET /sync` and "Lazy-loading room members".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
@@ -17,6 +17,9 @@ from core.ids import EventNid, RoomNid, TextNid, UserNid
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking
 from core.sync.state_changes import StateChanges
+
+EVENTS_AT_ONCE = 250
+"""So many events are read, or made into JSON, before others may run."""
 
 Wanted = dict[StateNidKey, int]
 
@@ -71,13 +74,11 @@ class RoomStateChoice:
                 if new and new != old:
                     wanted[key] = new
                 continue
-            start = changes.replaced.get((key, first.nid))
-            if start is None:  # it never became the current state: a fork
-                start = self._value_before(first)
+            start = self._start(changes, first)
             if start and start != old:
                 wanted[key] = start
         if asking.is_lazy:
-            self._add_senders(asking, room, wanted, first_changes, {*_senders(timeline), *heroes})
+            self._add_senders(asking, room, wanted, changes, first_changes, {*_senders(timeline), *heroes})
         elif not wanted:
             return []
         return self._chosen(asking, room, wanted, timeline, False)
@@ -87,6 +88,7 @@ class RoomStateChoice:
         asking: Asking,
         room: RoomNid,
         wanted: Wanted,
+        changes: StateChanges,
         first_changes: Mapping[StateNidKey, StoredEvent],
         users: Collection[UserNid],
     ) -> None:
@@ -99,19 +101,18 @@ class RoomStateChoice:
             if key in wanted:
                 continue
             first = first_changes.get(key)
-            nid = current.get(key) if first is None else self._value_before(first)
+            nid = current.get(key) if first is None else self._start(changes, first)
             if nid and (is_redundant_wanted or not asking.sent.has(room, user, EventNid(nid))):
                 wanted[key] = nid
 
     def _chosen(
         self, asking: Asking, room: RoomNid, wanted: Wanted, timeline: Sequence[StoredEvent], is_full: bool
     ) -> list[StoredEvent]:
-        events = self._graph.events.by_nids(EventNid(nid) for nid in sorted(wanted.values()))
         filtered = asking.filter.room.state
         room_id = self._graph.rooms.name(room).room_id
         chosen = [
             stored
-            for stored in events.values()
+            for stored in self._loaded(asking, sorted(wanted.values()))
             if filtered.matches_event(
                 stored.type, stored.sender, room_id, stored.content if filtered.contains_url is not None else {}
             )
@@ -120,6 +121,12 @@ class RoomStateChoice:
             self._note(asking, room, [*chosen, *timeline])
         return chosen
 
+    def _loaded(self, asking: Asking, nids: Sequence[int]) -> Iterator[StoredEvent]:
+        """Events by number, in pieces, since the state of a large room holds many."""
+        for start in range(0, len(nids), EVENTS_AT_ONCE):
+            asking.pause()
+            yield from self._graph.events.by_nids(map(EventNid, nids[start : start + EVENTS_AT_ONCE])).values()
+
     def _note(self, asking: Asking, room: RoomNid, events: Sequence[StoredEvent]) -> None:
         for stored in events:
             if stored.type == "m.room.member" and stored.state_key_nid is not None:
@@ -127,6 +134,11 @@ class RoomStateChoice:
 
     def _member_type(self) -> TextNid:
         return self._graph.texts.nid("m.room.member")
+
+    def _start(self, changes: StateChanges, first: StoredEvent) -> int:
+        """What the first change of a key in the timeline took the place of; 0 for nothing."""
+        replaced = changes.replaced.get((first.nid_key, first.nid))
+        return self._value_before(first) if replaced is None else replaced  # None: never current, in a fork
 
     def _value_before(self, stored: StoredEvent) -> int:
         former = self._graph.states.value_before(stored, stored.type, stored.state_key or "")

@@ -18,6 +18,7 @@ from core.sync.active_users import ActiveUser
 from core.sync.asking import Asking, SyncRequest, Window
 from core.sync.assembling import Assembler
 from core.sync.notifier import Notifier
+from core.sync.pausing import Pauses
 from core.sync.sent_members import SentMembers, SentMembersMemory
 from core.sync.tokens import SyncToken
 
@@ -128,7 +129,7 @@ class SyncService:
         is_lazy, viewer = request.filter.room.state.lazy_load_members, viewer_of(request.requester)
         held = "" if since is None else str(asked or since)
         sent = self._sent.before(viewer.user_nid, viewer.scope, held) if is_lazy else SentMembers({})
-        asking = Asking(request, viewer, window, self._ignored_by(viewer.user_nid), sent, since is None)
+        asking = Asking(request, viewer, window, self._ignored_by(viewer.user_nid), sent, since is None, Pauses())
         body = self._assembler.answer(asking, str(upto))
         if is_lazy and body is not None:
             self._sent.keep(viewer.user_nid, viewer.scope, sent, str(upto))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.graph.caches import ByteCache
 from core.graph.graph import Graph
 from core.ids import EventNid, RoomNid
 from core.storage.database import Database
@@ -17,6 +18,8 @@ from core.storage.log import Kind, LogReader
 from core.storage.state_lines import StateLineStore, StateNidKey
 from core.sync.recent_lines import RecentLines
 
+CHANGES_BYTES = 16 * 1024 * 1024
+"""How much of what changed is kept in memory, for the others who are in the room."""
 DELTAS_AT_ONCE = 1_000
 """A window with more deltas than this is treated as if the state had been replaced."""
 
@@ -55,20 +58,40 @@ class StateChangeReader:
         self._log = log
         self._recent = recent
         self._lines = StateLineStore(database)
+        self._changes: ByteCache[tuple[int, int, int], StateChanges] = ByteCache(CHANGES_BYTES)
 
     def between(self, room: RoomNid, since: int, upto: int) -> StateChanges:
         """The changes in the positions (since, upto]. Cost: nothing where there are none and memory reaches back."""
-        nids = self._deltas(room, since, upto)
-        if not nids:
-            return NO_CHANGES
+        recent = self._recent.newest_first(room, since, upto)
+        if recent is not None:
+            nids = [reference for _, kind, reference in recent if kind is Kind.STATE_DELTA]
+            return self._of(room, nids) if nids else NO_CHANGES
+        found = self._log.of_subject(Kind.STATE_DELTA, room, since, upto, DELTAS_AT_ONCE, newest_first=True)
+        is_continued = bool(self._log.of_subject(Kind.STATE_DELTA, room, 0, since, 1, newest_first=True))
+        if not found:
+            return NO_CHANGES if is_continued else StateChanges(is_replaced=True)
+        changes = self._of(room, [reference for _, reference in found])
+        if not is_continued and changes.after_index != 0:  # a purge has taken the first of the window
+            return StateChanges(is_replaced=True)
+        return changes
+
+    def _of(self, room: RoomNid, nids: Sequence[int]) -> StateChanges:
         ranges = sorted(self._graph.deltas.by_nids(nids).values(), key=lambda one: one.upto_index)
-        current = self._graph.states.current(room).ref
-        if not ranges or len(nids) >= DELTAS_AT_ONCE or any(one.line_nid != current.line for one in ranges if current):
+        line = self._graph.states.current(room).ref
+        is_other = line is None or any(one.line_nid != line.line for one in ranges)
+        if len(ranges) < len(nids) or len(nids) >= DELTAS_AT_ONCE or is_other:
             return StateChanges(is_replaced=True)
         return self.read(ranges[0].line_nid, ranges[0].after_index, ranges[-1].upto_index)
 
     def read(self, line: int, after: int, upto: int) -> StateChanges:
-        """The changes between two indexes of a main line. Cost: a query."""
+        """The changes between two indexes of a main line. Cost: a query, for the first who asks."""
+        known = self._changes.get((line, after, upto))
+        if known is None:
+            known = self._read(line, after, upto)
+            self._changes.put((line, after, upto), known, 500 + 300 * len(known.net))
+        return known
+
+    def _read(self, line: int, after: int, upto: int) -> StateChanges:
         changes = StateChanges({}, {}, after, upto)
         for type_nid, key_nid, old, new in self._lines.changes(self._database, line, after, upto):
             key = (type_nid, key_nid)
@@ -77,21 +100,3 @@ class StateChangeReader:
             if new:
                 changes.replaced.setdefault((key, EventNid(new)), old)
         return changes
-
-    def index_at(self, room: RoomNid, position: int) -> int | None:
-        """The main line's index at a position; None where the line was another then."""
-        found = self._log.of_subject(Kind.STATE_DELTA, room, 0, position, 1, newest_first=True)
-        if not found:
-            return 0
-        delta = self._graph.deltas.by_nids((found[0][1],)).get(found[0][1])
-        current = self._graph.states.current(room).ref
-        if delta is None or current is None or delta.line_nid != current.line:
-            return None
-        return delta.upto_index
-
-    def _deltas(self, room: RoomNid, since: int, upto: int) -> Sequence[int]:
-        recent = self._recent.newest_first(room, since, upto)
-        if recent is not None:
-            return [reference for _, kind, reference in recent if kind is Kind.STATE_DELTA]
-        found = self._log.of_subject(Kind.STATE_DELTA, room, since, upto, DELTAS_AT_ONCE, newest_first=True)
-        return [reference for _, reference in found]

@@ -16,7 +16,7 @@ from core.ids import EventNid, Position, RoomNid
 from core.storage.log import Kind, LogReader
 from core.sync.recent_lines import RecentLines
 
-LINES_PER_TIMELINE = 2_000
+LINES_PER_TIMELINE = 500
 """So many lines are looked at for one timeline; where that finds too few events, it is limited to those."""
 _FIRST_EXTRA = 3
 
@@ -42,8 +42,13 @@ class Timelines:
         self._events = events
         self._history = history
 
-    def read(self, room: RoomNid, since: int, upto: int, limit: int, accepts: Accepts) -> RoomTimeline:
-        """The newest `limit` accepted events with positions in (since, upto]; it begins anew after a gap."""
+    def read(
+        self, room: RoomNid, since: int, upto: int, limit: int, accepts: Accepts, oldest_index: int = 0
+    ) -> RoomTimeline:
+        """The newest `limit` accepted events with positions in (since, upto]; it begins anew after a gap.
+
+        Events from before the room's main line had `oldest_index` are not looked at, and limit the timeline.
+        """
         kept: list[tuple[int, StoredEvent]] = []
         looked_at, limited, before = 0, False, None
         for chunk in self._chunks(room, since, upto, limit + _FIRST_EXTRA):
@@ -55,7 +60,7 @@ class Timelines:
                     limited = limited or stored.nid in accepted
                 elif stored.nid in accepted:
                     kept.append((position, stored))
-                if stored.follows_gap:
+                if stored.follows_gap or stored.main_index < oldest_index:
                     limited = True
                 if limited:
                     break

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
+from urllib.parse import unquote_plus
 
-from flask import Blueprint, request
+from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
@@ -17,6 +19,9 @@ from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, json_reply, load_query
 
 UNSTABLE_STATE_AFTER = "org.matrix.msc4222.state_after"
+REMEMBERED_QUERIES = 2_000
+"""So many queries are remembered, of at most REMEMBERED_CHARACTERS each."""
+REMEMBERED_CHARACTERS = 4_000
 
 
 class SyncQuery(JsonSchema):
@@ -31,19 +36,43 @@ class SyncQuery(JsonSchema):
     use_unstable_state_after = QueryBool(data_key="org.matrix.msc4222.use_state_after", load_default=False)
 
 
+class RepeatedQueries:
+    """Reads queries. A client sends the same again and again but for `since`, so the rest is checked once."""
+
+    def __init__(self) -> None:
+        self._schema = SyncQuery()
+        self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def load(self, asked: Request) -> tuple[dict[str, Any], str]:
+        """(the checked parameters, since). Raises InvalidParam."""
+        parts = asked.environ.get("QUERY_STRING", "").split("&")
+        rest = "&".join([part for part in parts if not part.startswith("since=")])
+        given = [part for part in parts if part.startswith("since=")]
+        since = unquote_plus(given[0][6:]) if given else ""
+        known = self._known.get(rest)
+        if known is not None:
+            return known, since
+        values = load_query(self._schema, asked)
+        if values["since"] == since and len(rest) <= REMEMBERED_CHARACTERS:
+            self._known[rest] = values
+            if len(self._known) > REMEMBERED_QUERIES:
+                self._known.popitem(last=False)
+        return values, values["since"]
+
+
 def blueprint(sync: SyncService, filters: SyncFilters, gate: Gate) -> Blueprint:
     """The sync endpoint."""
-    bp, query = Blueprint("client_sync", __name__), SyncQuery()
+    bp, queries = Blueprint("client_sync", __name__), RepeatedQueries()
 
     @bp.get("/_matrix/client/v3/sync")
     def get_sync() -> ResponseReturnValue:
         """What is new since a token."""
         requester = gate.authenticate(request, allow_guest=True)
-        values = load_query(query, request)
+        values, since = queries.load(request)
         asked = SyncRequest(
             requester=requester,
             filter=filters.find(requester.user_nid, values["filter"]),
-            since=SyncToken.parse(values["since"]) if values["since"] else None,
+            since=SyncToken.parse(since) if since else None,
             timeout_ms=max(0, values["timeout_ms"]),
             full_state=values["full_state"],
             state_key=_state_key(values),

@@ -166,7 +166,9 @@ def test_history_before_the_join_is_hidden_where_only_members_may_see_it(alice, 
     token = bob.sync()["next_batch"]
     bob.join(room)
     alice.send(room, "after")
-    assert bodies(joined(bob.sync(token), room)) == ["after"]
+    part = joined(bob.sync(token), room)
+    assert bodies(part) == ["after"]
+    assert events(part)[0]["state_key"] == bob.user_id
     assert bodies(joined(bob.sync(), room)) == ["after"]
 
 

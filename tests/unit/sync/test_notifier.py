@@ -10,6 +10,7 @@ from gevent.hub import get_hub
 
 from core.events.event_filter import RoomEventFilter, RoomFilter, SyncFilter
 from core.sync import notifier as notifier_module
+from core.sync import pausing
 from tests.unit.sync.world import World
 
 ANYTHING_ELSE = SyncFilter(room=RoomFilter(timeline=RoomEventFilter(types=("org.example.never",))))
@@ -150,3 +151,16 @@ def test_trouble_with_the_database_delays_news_and_loses_none(world, monkeypatch
     world.send(room, ben, "m.room.member", {"membership": "join"}, ben.user_id)
     part = world.part(world.sync(anna, token, 5_000), room)
     assert part["timeline"]["events"][0]["state_key"] == ben.user_id
+
+
+def test_a_long_answer_lets_others_run(world, monkeypatch):
+    monkeypatch.setattr(pausing, "WORK_SECONDS", 0.0)
+    anna = world.user()
+    for _ in range(5):
+        world.room(anna)
+    waiter, turns = gevent.spawn(world.sync, anna), 0
+    while not waiter.ready():
+        gevent.sleep(0.0005)
+        turns += 1
+    assert turns > 5
+    assert len(waiter.value["rooms"]["join"]) == 5
