@@ -11,6 +11,7 @@ from core.api.client import versions, well_known
 from core.config import Config
 from core.hooks.specs import observers
 from core.ids import ServerName
+from core.rooms.edu_sink import NoEdus
 from core.storage.consumers import Consumer, ConsumerRunner
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
@@ -19,6 +20,7 @@ from core.wiring.accounts import build_accounts
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
+from core.wiring.receipts import build_receipts
 from core.wiring.rooms import build_rooms
 from core.wiring.sync import build_sync
 
@@ -31,6 +33,7 @@ class App:
         self.accounts = build_accounts(self.ground)
         self.rooms = build_rooms(self.ground, self.accounts)
         self.sync = build_sync(self.ground, self.accounts, self.rooms)
+        self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -40,6 +43,7 @@ class App:
             *self.accounts.blueprints,
             *self.rooms.blueprints,
             *self.sync.blueprints,
+            *self.receipts.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
@@ -50,6 +54,7 @@ class App:
         """Begin the background work; from here on requests may be served."""
         self.accounts.last_seen.start()
         self.sync.notifier.start()
+        self.receipts.typing.start()
         for runner in self._consumers:
             runner.start()
         wire_plugins(self.ground, self.accounts, self.rooms)
@@ -64,6 +69,7 @@ class App:
         self.ground.plugins.tell(observers.server_stopping)
         for runner in self._consumers:
             runner.stop()
+        self.receipts.typing.stop()
         self.sync.notifier.stop()
         self.accounts.last_seen.stop()
         self.ground.storage.close()

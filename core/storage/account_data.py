@@ -100,6 +100,14 @@ class AccountDataStore:
         )
         return nid
 
+    def find_in(self, transaction: Transaction, user_nid: UserNid, type: str, room_id: RoomId = GLOBAL) -> bytes | None:
+        """As `find`, seen from inside the writer."""
+        content: bytes | None = transaction.value(
+            "SELECT content FROM account_data WHERE user_nid = ? AND room_id = ? AND type = ?",
+            (user_nid, room_id, type),
+        )
+        return content
+
     def set(
         self, transaction: Transaction, user_nid: UserNid, type: str, content: bytes, room_id: RoomId = GLOBAL
     ) -> None:

@@ -8,11 +8,14 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.rooms.typing import TypingBook
+from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
 from core.sync.assembling import Assembler
 from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
+from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
 from core.sync.room_lists import STRIPPED_TYPES, RoomLister
 from core.sync.sections import NoCounts, RoomSection, Section
@@ -20,6 +23,7 @@ from core.sync.service import SyncService
 from core.sync.state_changes import StateChangeReader
 from core.sync.summaries import Summaries
 from core.sync.timelines import Timelines
+from core.sync.typing import TypingSection
 from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
@@ -43,6 +47,8 @@ class SyncPart:
 
     notifier: Notifier
     service: SyncService
+    receipt_store: ReceiptStore
+    typing_book: TypingBook
     blueprints: list[Blueprint]
 
 
@@ -67,7 +73,14 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> Sync
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
     sections: list[Section] = [AccountDataSection(accounts.account_data_store)]
-    room_sections: list[RoomSection] = [RoomAccountDataSection(accounts.account_data_store, graph.rooms), NoCounts()]
+    receipt_store, typing_book = ReceiptStore(database), TypingBook(notifier.count_in_room)
+    room_sections: list[RoomSection] = [
+        RoomAccountDataSection(accounts.account_data_store, graph.rooms),
+        ReceiptSection(receipt_store, graph.rooms, graph.texts),
+        TypingSection(typing_book, graph.rooms),
+        NoCounts(),
+    ]
     service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
     filters = SyncFilters(accounts.filters)
-    return SyncPart(notifier, service, [sync_api.blueprint(service, filters, accounts.gate)])
+    blueprints = [sync_api.blueprint(service, filters, accounts.gate)]
+    return SyncPart(notifier, service, receipt_store, typing_book, blueprints)
