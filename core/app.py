@@ -20,6 +20,7 @@ from core.wiring.accounts import build_accounts
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
+from core.wiring.push import build_push_rules
 from core.wiring.receipts import build_receipts
 from core.wiring.rooms import build_rooms
 from core.wiring.sync import build_sync
@@ -30,9 +31,10 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
-        self.accounts = build_accounts(self.ground)
+        self.push_rules = build_push_rules(self.ground)
+        self.accounts = build_accounts(self.ground, self.push_rules)
         self.rooms = build_rooms(self.ground, self.accounts)
-        self.sync = build_sync(self.ground, self.accounts, self.rooms)
+        self.sync = build_sync(self.ground, self.accounts, self.rooms, self.push_rules)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         blueprints = [
             health.blueprint(),

@@ -23,9 +23,21 @@ from core.accounts.sessions import Sessions
 from core.accounts.shared_secret import SharedSecret
 from core.api.admin import register as admin_register
 from core.api.client import account_data as account_data_api
-from core.api.client import auth_fallback, capabilities, devices, filter, login, logout, profile, registration, whoami
+from core.api.client import (
+    auth_fallback,
+    capabilities,
+    devices,
+    filter,
+    login,
+    logout,
+    profile,
+    pushrules,
+    registration,
+    whoami,
+)
 from core.config import Config
 from core.events.room_versions import ROOM_VERSIONS
+from core.push.rules import PushRules
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
@@ -55,7 +67,7 @@ class AccountsPart:
     blueprints: list[Blueprint]
 
 
-def build_accounts(ground: Ground) -> AccountsPart:
+def build_accounts(ground: Ground, rules: PushRules) -> AccountsPart:
     """Build the part over an open database."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
     database, writer = storage.database, storage.writer
@@ -88,7 +100,8 @@ def build_accounts(ground: Ground) -> AccountsPart:
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
         profile.blueprint(profiles, gate, not config.rooms.require_auth_for_profile_requests),
-        account_data_api.blueprint(AccountData(account_data_store, writer, plugins), gate),
+        account_data_api.blueprint(AccountData(account_data_store, writer, plugins, {"m.push_rules": rules}), gate),
+        pushrules.blueprint(rules, gate),
         filter.blueprint(filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
         auth_fallback.blueprint(interactive, gate),

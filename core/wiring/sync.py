@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.push.rules import PushRules
 from core.rooms.typing import TypingBook
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
@@ -15,6 +16,7 @@ from core.sync.assembling import Assembler
 from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
+from core.sync.push_rules import PushRulesSection
 from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
 from core.sync.room_lists import STRIPPED_TYPES, RoomLister
@@ -52,7 +54,7 @@ class SyncPart:
     blueprints: list[Blueprint]
 
 
-def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> SyncPart:
+def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules) -> SyncPart:
     """Build the part over an open database."""
     storage, graph = ground.storage, rooms.graph
     storage.interner.nids(LOOKED_UP_TYPES)
@@ -72,7 +74,7 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> Sync
         MOST_TIMELINE,
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
-    sections: list[Section] = [AccountDataSection(accounts.account_data_store)]
+    sections: list[Section] = [AccountDataSection(accounts.account_data_store), PushRulesSection(rules, log)]
     receipt_store, typing_book = ReceiptStore(database), TypingBook(notifier.count_in_room)
     room_sections: list[RoomSection] = [
         RoomAccountDataSection(accounts.account_data_store, graph.rooms),
