@@ -114,6 +114,7 @@ def test_a_consumer_below_the_horizon_derives_its_data_afresh(database, writer, 
     send(writer, 50, kind=Kind.STATE_DELTA)
     assert writer.submit(lambda tx: keeper.drop(tx, Kind.STATE_DELTA, [50])) == 1
     second = run(Recorder(), fence=2)
+    assert second.wait_for(2, 2)
     assert second.wait_for(send(writer, 2), 2)
     assert second.consumer.resynchronised == [2]
     assert second.consumer.batches == [[2]]
