@@ -134,7 +134,7 @@ class Notifier:
         for membership in memberships:
             if membership.room_nid not in user.own:  # what was filed meanwhile is newer
                 self._join(user, membership.room_nid)
-        user.floor = self.position
+        user.floor, user.counted = self.position, self.count
         user.latest = max(user.latest, user.floor)
         return user
 

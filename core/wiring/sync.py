@@ -80,7 +80,7 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         RoomAccountDataSection(accounts.account_data_store, graph.rooms),
         ReceiptSection(receipt_store, graph.rooms, graph.texts),
         TypingSection(typing_book, graph.rooms),
-        NoCounts(),
+        NoCounts(),  # last: it adds to every room that is in the answer, whichever section put it there
     ]
     service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
     filters = SyncFilters(accounts.filters)
