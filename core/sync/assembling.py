@@ -15,6 +15,7 @@ from core.sync.asking import Asking
 from core.sync.room_contents import RoomPart
 from core.sync.room_lists import RoomLister
 from core.sync.sections import Fields, RoomSection, Section
+from core.sync.timelines import end_at
 
 _EMPTY_EVENTS = b'{"events":[]}'
 _ALWAYS: Mapping[str, bytes] = {"ephemeral": _EMPTY_EVENTS, "account_data": _EMPTY_EVENTS, "summary": b"{}"}
@@ -71,7 +72,7 @@ class Assembler:
                 room_id = known.get(nid) or self._other(asking, nid)
                 if room_id is not None:
                     if nid not in known:
-                        joined[room_id] = [self._bare(asking, nid)]
+                        joined[room_id] = [_bare(asking)]
                         known[nid] = room_id
                     joined[room_id].append(fields)
         return joined
@@ -83,13 +84,6 @@ class Assembler:
         room_id = self._graph.rooms.name(room).room_id
         return room_id if asking.filter.room.wants_room(room_id) else None
 
-    def _bare(self, asking: Asking, room: RoomNid) -> Fields:
-        token = str(self._graph.history.token_at(room, asking.window.upto)).encode()  # type: ignore[arg-type]
-        return {
-            "timeline": b'{"events":[],"limited":false,"prev_batch":"%b"}' % token,
-            asking.request.state_key: _EMPTY_EVENTS,
-        }
-
     def _of_left(self, asking: Asking, rooms: Mapping[RoomNid, RoomId]) -> dict[RoomNid, list[Fields]]:
         """Account data of rooms the user left; the other sections are about rooms they are in."""
         found: dict[RoomNid, list[Fields]] = {}
@@ -98,6 +92,14 @@ class Assembler:
                 if "account_data" in fields:
                     found.setdefault(nid, []).append({"account_data": fields["account_data"]})
         return found
+
+
+def _bare(asking: Asking) -> Fields:
+    """The timeline and state of a room of which only sections have news."""
+    return {
+        "timeline": b'{"events":[],"limited":false,"prev_batch":"%b"}' % str(end_at(asking.window.upto)).encode(),
+        asking.request.state_key: _EMPTY_EVENTS,
+    }
 
 
 def _fields(parts: Iterable[Fields]) -> bytes:

@@ -12,7 +12,7 @@ from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
 from core.graph.stored_event import StateRef, StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventNid, Position, RoomId, RoomNid
+from core.ids import EventNid, RoomId, RoomNid
 from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
 from core.storage.state_lines import StateNidKey
@@ -21,7 +21,7 @@ from core.sync.room_state import EVENTS_AT_ONCE, RoomStateChoice
 from core.sync.sections import Fields
 from core.sync.state_changes import StateChangeReader, StateChanges
 from core.sync.summaries import Summaries, Summary
-from core.sync.timelines import RoomTimeline, Timelines
+from core.sync.timelines import RoomTimeline, Timelines, end_at
 
 DEFAULT_TIMELINE = 10
 """Events in a timeline where the filter says nothing."""
@@ -114,7 +114,7 @@ class RoomContents:
     ) -> RoomTimeline:
         wanted, viewer = asking.filter.room.timeline, asking.viewer
         if wanted.wants_nothing or not wanted.wants_room(room_id):
-            return RoomTimeline([], False, self._graph.history.token_at(room, Position(upto)))
+            return RoomTimeline([], False, end_at(upto))
         everything = is_open(wanted)
 
         def accepts(events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.graph.events import EventReader
-from core.graph.history import DEEPEST, History, HistoryToken
+from core.graph.history import DEEPEST, HistoryToken
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, Position, RoomNid
 from core.storage.log import Kind, LogReader
@@ -36,11 +36,10 @@ class RoomTimeline:
 class Timelines:
     """Reads timelines, from the notifier's memory where that reaches back far enough."""
 
-    def __init__(self, recent: RecentLines, log: LogReader, events: EventReader, history: History) -> None:
+    def __init__(self, recent: RecentLines, log: LogReader, events: EventReader) -> None:
         self._recent = recent
         self._log = log
         self._events = events
-        self._history = history
 
     def read(
         self, room: RoomNid, since: int, upto: int, limit: int, accepts: Accepts, oldest_index: int = 0
@@ -68,14 +67,12 @@ class Timelines:
                 limited = True
                 break
         kept.reverse()
-        return RoomTimeline([stored for _, stored in kept], limited, self._prev_batch(room, kept, before, upto))
+        return RoomTimeline([stored for _, stored in kept], limited, self._prev_batch(kept, before, upto))
 
-    def _prev_batch(
-        self, room: RoomNid, kept: list[tuple[int, StoredEvent]], before: StoredEvent | None, upto: int
-    ) -> HistoryToken:
+    def _prev_batch(self, kept: list[tuple[int, StoredEvent]], before: StoredEvent | None, upto: int) -> HistoryToken:
         """From where to page back. Any depth is right that lies above all that came before; the nearest is cheapest."""
         if not kept:
-            return self._history.token_at(room, Position(upto))
+            return end_at(upto)
         position, first = kept[0]
         depth = first.top_depth if before is None else before.top_depth
         return HistoryToken(min(depth + 1, DEEPEST), 0, Position(position - 1))
@@ -102,3 +99,8 @@ class Timelines:
     ) -> list[tuple[int, StoredEvent]]:
         events = self._events.by_nids(nid for _, nid in rows)
         return [(position, events[nid]) for position, nid in rows if nid in events]
+
+
+def end_at(position: int) -> HistoryToken:
+    """From where to page back through all that was told up to a position; it costs nothing to make."""
+    return HistoryToken(DEEPEST, 0, Position(position))

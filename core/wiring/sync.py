@@ -68,7 +68,7 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         rooms.viewing,
         rooms.client_events,
         log,
-        Timelines(notifier.recent, log, graph.events, graph.history),
+        Timelines(notifier.recent, log, graph.events),
         changes,
         Summaries(database, graph),
         MOST_TIMELINE,

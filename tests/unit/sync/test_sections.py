@@ -5,6 +5,8 @@ from __future__ import annotations
 import gevent
 import pytest
 
+from core.graph.history import HistoryToken
+
 
 class Typing:
     """Something that is only in memory: who types in which room, and since which count."""
@@ -83,3 +85,15 @@ def test_a_token_of_another_epoch_gets_what_holds_now(world, typing):
     typing.rooms[room] = (world.notifier.count_in_room(room), b'{"type":"typing"}')
     position = world.sync(anna)["next_batch"].partition("_")[0]
     assert kinds(world.part(world.sync(anna, f"{position}_1.99999"), room)) == ["typing", "receipts"]
+
+
+def test_from_a_room_without_new_events_can_be_paged_back(world, typing):
+    anna = world.user()
+    room = world.room(anna)
+    said = world.say(room, anna, "told before")
+    answer = world.sync(anna)
+    typing.rooms[room] = (world.notifier.count_in_room(room), b'{"type":"typing"}')
+    part = world.part(world.sync(anna, answer["next_batch"]), room)
+    world.say(room, anna, "told later")
+    start = HistoryToken.parse(part["timeline"]["prev_batch"])
+    assert world.graph.history.page(room, start, True, 1).events[0].nid == said.nid
