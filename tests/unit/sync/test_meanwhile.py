@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gevent
 import pytest
 
+from core.events.event_filter import RoomEventFilter, RoomFilter, SyncFilter
 from core.sync.pausing import Pauses
 from tests.unit.sync.world import World
 
@@ -67,3 +69,30 @@ def test_a_room_joined_while_a_first_sync_is_made_is_whole_in_the_next(world, me
     assert world.part(first, other) != {}
     kinds = {event["type"] for key in ("state", "timeline") for event in part[key]["events"]}
     assert {"m.room.create", "m.room.member"} <= kinds
+
+
+def test_clients_that_wait_get_every_message_of_senders_that_send_at_once(world):
+    senders, clients = [world.user() for _ in range(4)], [world.user() for _ in range(4)]
+    room = world.room(senders[0], *senders[1:], *clients)
+    expected = {f"{sender}-{number}" for sender in range(4) for number in range(25)}
+    everything = SyncFilter(room=RoomFilter(timeline=RoomEventFilter(limit=500)))
+
+    def listen(who, token):
+        heard: list[str] = []
+        while len(heard) < len(expected):
+            answer = world.sync(who, token, 5_000, filter=everything)
+            assert world.part(answer, room), "a sync ended without news before all was told"
+            heard += bodies(world, answer, room)
+            token = answer["next_batch"]
+        return heard
+
+    def talk(sender):
+        for number in range(25):
+            world.say(room, senders[sender], f"{sender}-{number}")
+
+    listening = [gevent.spawn(listen, who, world.sync(who)["next_batch"]) for who in clients]
+    talking = [gevent.spawn(talk, sender) for sender in range(4)]
+    gevent.joinall([*talking, *listening], timeout=30, raise_error=True)
+    heard = [one.get(block=False) for one in listening]
+    assert all(sorted(one) == sorted(expected) for one in heard)
+    assert heard[0] == heard[1] == heard[2] == heard[3]
