@@ -69,7 +69,7 @@ def test_a_late_branch_is_left_to_the_sync_that_tells_of_it(replay, graph, tip):
     replayer.feed(late)
     assert late.event_id not in {one.event_id for one in all_pages(graph, replayer.room, token)}
     now = graph.history.token_at(replayer.room, tip())
-    assert late.event_id in {one.event_id for one in all_pages(graph, replayer.room, now)}
+    assert {one.event_id for one in all_pages(graph, replayer.room, now)} == {one.event_id for one in [*later, late]}
 
 
 def test_a_gap_begins_the_timeline_anew_and_what_fills_it_is_paged_below(replay, graph, tip):
@@ -90,6 +90,20 @@ def test_a_gap_begins_the_timeline_anew_and_what_fills_it_is_paged_below(replay,
     expected = [one.event_id for one in [*events, *unseen, after]][::-1]
     assert [one.event_id for one in all_pages(graph, replayer.room, token)] == expected
     assert graph.history.gaps_in(replayer.room) == []
+
+
+def test_history_is_put_below_everything_that_follows_it(replay, graph):
+    record = Recorder(V10)
+    events = record.start(BOB)
+    unseen = record.message(ALICE, events[-1:])
+    first, second = record.message(BOB, [unseen], "1"), record.message(BOB, [unseen], "2")
+    replayer = replay(record)
+    replayer.feed(*events)
+    replayer.feed(first, state=record.state_before(first))
+    replayer.feed(second, state=record.state_before(second))
+    replayer.step([Admission(unseen, Place.BACKFILLED)])
+    depths = [graph.events.get(one.event_id).local_depth for one in (events[-1], unseen, first, second)]
+    assert depths == sorted(set(depths))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])

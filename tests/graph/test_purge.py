@@ -7,8 +7,9 @@ import pytest
 from core.errors import InvalidParam
 from core.events.room_versions import V1, V10, V12
 from core.graph.appending.admission import Admission
+from core.graph.drafts import Draft
 from core.graph.stored_event import Place
-from tests.graph.local_room import create_room, message
+from tests.graph.local_room import ANNA, create_room, message
 from tests.graph.replay import ALICE, BOB, CAROL, Recorder
 from tests.graph.test_random_rooms import any_order, record_room
 
@@ -157,3 +158,24 @@ def test_events_whose_time_is_over_lose_their_content(graph, open_graph):
     expired = open_graph().events.get(sent.event_id)
     assert (dict(expired.content), expired.is_redacted, expired.redacted_by) == ({}, True, None)
     graph.write.send(room.room_nid, [message()])
+
+
+def test_the_auth_chain_of_what_remains_stays(replay, graph):
+    record = Recorder(V10)
+    events = record.start(BOB)
+    events += [record.levels(ALICE, events[-1:], alice=100, bob=25)]
+    events += [record.message(BOB, events[-1:])]
+    replayer = replay(record)
+    replayer.feed(*events)
+    purge(replayer, events[-1])
+    assert graph.events.get(events[2].event_id).is_outlier
+
+
+def test_a_delta_is_kept_whole_or_goes(graph, database):
+    room = create_room(graph).room_nid
+    sent = graph.write.send(room, [Draft("x.state", ANNA, {}, str(n)) for n in range(6)])
+    graph.purger.purge(room, sent[3])
+    deltas = database.rows("SELECT line_nid, after_index, upto_index FROM state_deltas WHERE room_nid = ?", (room,))
+    counted = "SELECT COUNT(*) FROM state_changes WHERE line_nid = ? AND line_index > ? AND line_index <= ?"
+    assert deltas
+    assert [database.value(counted, delta) for delta in deltas] == [upto - after for _, after, upto in deltas]

@@ -87,3 +87,28 @@ def test_a_random_room_in_batches(replay, seed):
         rejected = [Verdict.REJECTED if record.all.is_rejected(one.event_id) else Verdict.ACCEPTED for one in batch]
         replayer.step([Admission(one, Place.LIVE, verdict) for one, verdict in zip(batch, rejected, strict=True)])
     replayer.compare_cold()
+
+
+@pytest.mark.parametrize("version", [V6, V10, V12], ids=lambda version: version.id)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_room_with_gaps_that_are_filled_late(replay, version, seed):
+    random = Random(seed)
+    record, events = record_room(version, random, steps=30)
+    replayer = replay(record)
+    ordered = any_order(events, random)
+    start, withheld = 8, []
+    for number, event in enumerate(ordered):
+        if number > start and random.random() < 0.25:
+            replayer.feed(event, place=Place.OUTLIER)
+            withheld.append(event)
+            continue
+        feed_with_state(replayer, record, event)
+        if withheld and random.random() < 0.3:
+            feed_with_state(replayer, record, withheld.pop(random.randrange(len(withheld))))
+    replayer.compare_cold()
+
+
+def feed_with_state(replayer, record, event):
+    """Feed an event, with the state before it where prev events have no place."""
+    has_gap = not all(map(replayer.has_place, event.prev_event_ids))
+    replayer.feed(event, state=record.state_before(event) if has_gap else None)

@@ -1,5 +1,6 @@
 """Rooms replayed event by event: whatever way they arrive, every state is the one that a naive oracle works out."""
 
+import gevent
 import pytest
 
 from core.events.room_versions import ROOM_VERSIONS, V6, V10, V11, V12
@@ -162,7 +163,7 @@ def test_an_interrupted_entrance_leaves_nothing(replay, graph, open_graph, monke
     assert open_graph().memberships.members(replayer.room) == again.memberships.members(replayer.room)
 
 
-def test_leaving_and_coming_back(replay):
+def test_leaving_and_coming_back(replay, database):
     record = Recorder(V10)
     events = record.start(BOB, DAVE)
     events.append(record.member(DAVE, events[-1:], "leave"))
@@ -172,6 +173,7 @@ def test_leaving_and_coming_back(replay):
     replayer = replay(record)
     replayer.feed(*events)
     replayer.enter(back, record.state_before(back), unseen)
+    assert database.value("SELECT COUNT(*) FROM forward_extremities WHERE room_nid = ?", (replayer.room,)) == 1
     replayer.feed(record.message(CAROL, [back]))
     replayer.compare_cold()
 
@@ -192,4 +194,47 @@ def test_a_netsplit_in_which_both_sides_change_power(replay, version):
     merge = record.message(DAVE, [left[-1], right[-1]])
     replayer = replay(record)
     replayer.feed(*events, *(one for pair in zip(left[1:], right[1:], strict=True) for one in pair), merge)
+    replayer.compare_cold()
+
+
+def test_an_event_that_comes_after_what_follows_it_is_no_extremity(replay, database):
+    record = Recorder(V10)
+    events = record.start(BOB, CAROL)
+    late = record.name(ALICE, events[-1:], "late")
+    after = record.message(BOB, [late])
+    replayer = replay(record)
+    replayer.feed(*events)
+    replayer.feed(late, place=Place.OUTLIER)
+    replayer.feed(after, state=record.state_before(after))
+    replayer.feed(late)
+    replayer.compare_cold()
+    extremities = database.rows("SELECT event_nid FROM forward_extremities WHERE room_nid = ?", (replayer.room,))
+    assert extremities == [(replayer.graph.events.get(after.event_id).nid,)]
+
+
+def test_a_power_event_counts_for_what_comes_after_it_in_a_batch(graph):
+    record = Recorder(V10)
+    events = record.start(BOB, CAROL)
+    other = record.message(CAROL, events[-1:])
+    ban = record.member(ALICE, events[-1:], "ban", BOB)
+    unaware = record.message(BOB, [other])
+    room = graph.rooms.intern(record.room_id, V10).room_nid
+    appended = graph.write.append(room, [Admission(one) for one in [*events, other, ban, unaware]])
+    assert [one.is_soft_failed for one in appended.events[-3:]] == [False, False, True]
+    assert list(appended.refused) == [unaware.event_id]
+
+
+def test_appends_that_meet_are_worked_out_again(replay, graph):
+    record = Recorder(V10)
+    events = record.start(BOB, CAROL)
+    replayer = replay(record)
+    replayer.feed(*events)
+    forks = [record.event("x.state", BOB, {"n": n}, events[-1:], str(n)) for n in range(8)]
+    gevent.joinall(
+        [gevent.spawn(graph.write.append, replayer.room, [Admission(one)]) for one in forks], raise_error=True
+    )
+    for one in forks:
+        replayer.oracle.add(one, Place.LIVE)
+    replayer.folded = replayer.oracle.current()
+    replayer.compare(graph)
     replayer.compare_cold()

@@ -130,6 +130,18 @@ def test_an_event_builds_on_ten_of_many_extremities(graph):
     assert len(sent.event.prev_event_ids) == 1
 
 
+def test_what_the_current_state_refuses_is_not_sent_on_ten_extremities_that_allow_it(graph):
+    record = Recorder(V10)
+    events = record.start(BOB)
+    room = graph.rooms.intern(record.room_id, V10).room_nid
+    join = record.member(ANNA, events[-1:])
+    forks = [record.message(BOB, [join], str(n)) for n in range(12)]
+    forks[6] = record.member(ALICE, [join], "ban", ANNA)
+    graph.write.append(room, _live([*events, join, *forks]))
+    with pytest.raises(AuthRuleViolation):
+        graph.write.send(room, [message()])
+
+
 def test_a_room_known_by_name_only_has_nothing_to_build_on(graph):
     room = graph.rooms.intern(f"!name-only-{id(graph)}:far.test", V11).room_nid
     with pytest.raises(NotFound, match="no state"):

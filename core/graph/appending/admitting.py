@@ -20,6 +20,9 @@ from core.graph.missing import MissingEvents
 from core.graph.stored_event import Place, StoredEvent, Verdict
 from core.ids import EventId
 
+EVENTS_PER_CHECKPOINT = 50
+"""After how many events of an append others may run."""
+
 Refused = dict[EventId, AuthRuleViolation]
 
 
@@ -32,7 +35,9 @@ def admit(work: Work, admissions: Sequence[Admission], refused: Refused) -> None
     work.look_ahead([admission.event for admission in admissions])
     backfilled = [admission for admission in admissions if admission.place is Place.BACKFILLED]
     depths = backfill_depths(work, backfilled) if backfilled else {}
-    for admission in admissions:
+    for number, admission in enumerate(admissions, 1):
+        if number % EVENTS_PER_CHECKPOINT == 0:
+            work.checkpoint()
         event = admission.event
         present = work.known.by_ids((event.event_id,)).get(event.event_id)
         if admission.place is Place.OUTLIER:

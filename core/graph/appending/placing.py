@@ -90,8 +90,8 @@ def place_live(work: Work, place: Placement, verdict: Verdict) -> StoredEvent:
     followers = _followers(work, stored, place)
     if verdict is Verdict.ACCEPTED:
         work.live.append(stored.nid)
-        if not any(one.is_visible and not one.flags & Flag.BACKFILLED for one in followers):
-            _become_extremity(work, stored, place)
+        is_followed = any(one.is_visible and not one.flags & Flag.BACKFILLED for one in followers)
+        _become_extremity(work, stored, place, is_followed)
         note_relation(work, stored)
     return _redact(work, stored, place, verdict)
 
@@ -195,15 +195,19 @@ def _followers(work: Work, stored: StoredEvent, place: Placement) -> Collection[
     return work.known.by_nids(waiting).values()
 
 
-def _become_extremity(work: Work, stored: StoredEvent, place: Placement) -> None:
-    """Let a live accepted event take the place of the extremities it follows, and move the current state."""
+def _become_extremity(work: Work, stored: StoredEvent, place: Placement, is_followed: bool) -> None:
+    """Let a live accepted event take the place of the extremities it follows, and move the current state.
+
+    One that came after what follows it (`is_followed`) spends extremities and is none.
+    """
     was_current = stored.before == work.ref and not work.is_stale
     if work.is_entrance:
         work.extremities.clear()
     for nid in _spent(work, place.prevs):
         work.extremities.pop(nid, None)
-    work.extremities[stored.nid] = stored
-    if len(work.extremities) == 1:
+    if not is_followed:
+        work.extremities[stored.nid] = stored
+    if work.extremities.keys() == {stored.nid}:
         _become_current(work, stored, was_current)
         return
     keys = {work.after_key(one) for one in work.extremities.values()}
