@@ -20,7 +20,7 @@ from core.wiring.accounts import build_accounts
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
-from core.wiring.push import build_push_rules
+from core.wiring.push import build_push, build_push_rules
 from core.wiring.receipts import build_receipts
 from core.wiring.rooms import build_rooms
 from core.wiring.sync import build_sync
@@ -34,7 +34,8 @@ class App:
         self.push_rules = build_push_rules(self.ground)
         self.accounts = build_accounts(self.ground, self.push_rules)
         self.rooms = build_rooms(self.ground, self.accounts)
-        self.sync = build_sync(self.ground, self.accounts, self.rooms, self.push_rules)
+        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules)
+        self.sync = build_sync(self.ground, self.accounts, self.rooms, self.push_rules, self.push.counter)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         blueprints = [
             health.blueprint(),
@@ -57,6 +58,7 @@ class App:
         self.accounts.last_seen.start()
         self.sync.notifier.start()
         self.receipts.typing.start()
+        self.push.start()
         for runner in self._consumers:
             runner.start()
         wire_plugins(self.ground, self.accounts, self.rooms)
@@ -71,6 +73,7 @@ class App:
         self.ground.plugins.tell(observers.server_stopping)
         for runner in self._consumers:
             runner.stop()
+        self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()
         self.accounts.last_seen.stop()

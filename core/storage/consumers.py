@@ -66,8 +66,12 @@ class ConsumerRunner:
         cursors: CursorStore,
         fence: int,
         from_the_beginning: bool = True,
+        settle_s: float = 0.0,
     ) -> None:
-        """`fence` is that of the lease under which it runs; a new consumer begins with the log, or at its end."""
+        """`fence` is that of the lease under which it runs; a new consumer begins with the log, or at its end.
+
+        It lets new lines gather for `settle_s` before it takes them, for consumers whom nobody waits for.
+        """
         self.consumer = consumer
         self.failures = 0
         self._log, self._keeper, self._tail, self._writer, self._cursors = log, keeper, tail, writer, cursors
@@ -77,6 +81,8 @@ class ConsumerRunner:
         self._progress = Progress(Position(0))
         self._has_work = Event()
         self._stopping = False
+        self._settle_s = settle_s
+        self._is_stopping = Event()
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -95,6 +101,7 @@ class ConsumerRunner:
     def stop(self) -> None:
         """Finish the batch at hand, for STOP_SECONDS at most; a batch cut short is handled again after the restart."""
         self._stopping = True
+        self._is_stopping.set()
         self._has_work.set()
         if self._greenlet is not None:
             self._tail.unfollow(self._notice)
@@ -118,6 +125,8 @@ class ConsumerRunner:
         delay = FIRST_RETRY_SECONDS
         while not self._stopping:
             self._has_work.wait()
+            if self._settle_s:
+                self._is_stopping.wait(self._settle_s)
             self._has_work.clear()
             try:
                 self._catch_up()

@@ -38,13 +38,3 @@ class RoomSection(Protocol):
 
         To put a room into the answer that would not be there is to end a waiting sync.
         """
-
-
-class NoCounts:
-    """Unread counts until something counts: nothing is ever unread."""
-
-    def current(self, asking: Asking, rooms: Mapping[RoomNid, RoomId]) -> Mapping[RoomNid, Fields]:
-        """Zeros."""
-        return {room: {"unread_notifications": b'{"highlight_count":0,"notification_count":0}'} for room in rooms}
-
-    news = current

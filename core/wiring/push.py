@@ -1,10 +1,40 @@
-"""Push: the rules, and their endpoints."""
+"""Push: the rules, and the counter of what is unread."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from core.push.counting import SETTLE_SECONDS, NotificationCounter
+from core.push.evaluating import Evaluator
+from core.push.ignoring import Ignoring
+from core.push.joins import Joins
+from core.push.ledger import Ledger
 from core.push.rules import PushRules
+from core.storage.consumers import ConsumerRunner
+from core.storage.notification_counts import CountStore
 from core.storage.push_rules import PushRuleStore
+from core.storage.receipts import ReceiptStore
+from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
+from core.wiring.rooms import RoomsPart
+
+
+@dataclass(frozen=True, slots=True)
+class PushPart:
+    """The services others use, and what has to be started and stopped."""
+
+    counter: NotificationCounter
+    counter_runner: ConsumerRunner
+
+    def start(self) -> None:
+        """Begin to count."""
+        self.counter.start()
+        self.counter_runner.start()
+
+    def stop(self) -> None:
+        """Write what was counted, and end."""
+        self.counter_runner.stop()
+        self.counter.stop()
 
 
 def build_push_rules(ground: Ground) -> PushRules:
@@ -13,3 +43,24 @@ def build_push_rules(ground: Ground) -> PushRules:
     rules = PushRules(PushRuleStore(storage.database), storage.writer, storage.interner)
     storage.tail.follow(rules.follow)
     return rules
+
+
+def build_push(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules) -> PushPart:
+    """Build the part over an open database."""
+    storage, graph = ground.storage, rooms.graph
+    counts = CountStore(storage.database)
+    ignoring = Ignoring(counts, accounts.account_data_store)
+    evaluator = Evaluator(graph, rules, ignoring, counts, ground.server_name)
+    ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(storage.database), counts)
+    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors)
+    runner = ConsumerRunner(
+        counter,
+        storage.log,
+        storage.log_keeper,
+        storage.tail,
+        storage.writer,
+        storage.cursors,
+        storage.fence,
+        settle_s=SETTLE_SECONDS,
+    )
+    return PushPart(counter, runner)

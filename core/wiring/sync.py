@@ -8,11 +8,13 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.push.counting import NotificationCounter
 from core.push.rules import PushRules
 from core.rooms.typing import TypingBook
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
 from core.sync.assembling import Assembler
+from core.sync.counts import CountsSection
 from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
@@ -20,7 +22,7 @@ from core.sync.push_rules import PushRulesSection
 from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
 from core.sync.room_lists import STRIPPED_TYPES, RoomLister
-from core.sync.sections import NoCounts, RoomSection, Section
+from core.sync.sections import RoomSection, Section
 from core.sync.service import SyncService
 from core.sync.state_changes import StateChangeReader
 from core.sync.summaries import Summaries
@@ -54,7 +56,9 @@ class SyncPart:
     blueprints: list[Blueprint]
 
 
-def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules) -> SyncPart:
+def build_sync(
+    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules, counter: NotificationCounter
+) -> SyncPart:
     """Build the part over an open database."""
     storage, graph = ground.storage, rooms.graph
     storage.interner.nids(LOOKED_UP_TYPES)
@@ -80,7 +84,9 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         RoomAccountDataSection(accounts.account_data_store, graph.rooms),
         ReceiptSection(receipt_store, graph.rooms, graph.texts),
         TypingSection(typing_book, graph.rooms),
-        NoCounts(),  # last: it adds to every room that is in the answer, whichever section put it there
+        CountsSection(
+            counter, log
+        ),  # last: it adds to every room that is in the answer, whichever section put it there
     ]
     service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
     filters = SyncFilters(accounts.filters)

@@ -1,0 +1,195 @@
+"""The counter: keeps the ledger of unread counts up with the log's tail, and writes what it says, later and many at once.
+
+Syncs ask `ready` before they read counts. It does the outstanding work itself where nobody is at it, so that of many
+syncs woken by one event the first evaluates it and none has to wait.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Collection
+from itertools import takewhile
+
+import gevent
+from gevent.event import Event
+
+from core.ids import Position, RoomNid, UserNid
+from core.push.evaluating import Step, counted
+from core.push.ledger import KINDS, Ledger
+from core.storage.consumers import Apply
+from core.storage.cursors import CursorStore
+from core.storage.log import Kind, Line, LogReader, LogTail
+from core.storage.notification_counts import CountStore
+from core.storage.transaction import Transaction
+
+SETTLE_SECONDS = 0.5
+"""Rows are written this long after their events, those of many events together."""
+LINES_AT_ONCE = 500
+ROWS_BEFORE_TRIM = 500
+RETRY_SECONDS = 1.0
+MAX_OWED = 100_000
+
+_log = logging.getLogger(__name__)
+
+
+class NotificationCounter:
+    """One per process. Implements core.storage.consumers.Consumer for the writing; `start` before its runner."""
+
+    name = "push.notification_counts"
+    kinds: Collection[Kind] = KINDS
+
+    def __init__(self, ledger: Ledger, store: CountStore, log: LogReader, tail: LogTail, cursors: CursorStore) -> None:
+        self.ledger = ledger
+        self._store = store
+        self._log = log
+        self._tail = tail
+        self._cursors = cursors
+        self._queue: deque[list[Line]] = deque()
+        self._work = Event()
+        self._is_live = False
+        self._is_stopping = False
+        self._owed: set[tuple[UserNid, RoomNid]] = set()
+        self._rooms = _Often()
+        self._users = _Often()
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Begin to follow, from what was written."""
+        self.ledger.begin(self._cursors.find(self.name) or Position(0))
+        self._tail.follow(self._feed)
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Stop following; what was not written is evaluated again after the restart."""
+        self._is_stopping = True
+        if self._greenlet is not None:
+            self._tail.unfollow(self._feed)
+            self._work.set()
+            self._greenlet.join()
+            self._greenlet = None
+
+    def ready(self, position: int, timeout_s: float) -> bool:
+        """Make sure that counts are up to `position`; whether they are, within that time."""
+        if self.ledger.position >= position:
+            return True
+        try:
+            if self._is_live and self.ledger.lock.acquire(timeout=timeout_s):
+                try:
+                    self._drain()
+                finally:
+                    self.ledger.lock.release()
+        except Exception:
+            _log.exception("Could not count what is unread; the counter will try again.")
+        return self.ledger.wait_for(position, timeout_s)
+
+    def owe(self, user: UserNid, rooms: Collection[RoomNid]) -> None:
+        """Counts of these rooms were told before they were ready: tell them again when they are."""
+        if len(self._owed) < MAX_OWED:
+            self._owed.update((user, room) for room in rooms)
+        self._work.set()
+
+    def handle(self, lines: list[Line]) -> Apply | None:
+        """Write what these lines changed."""
+        self.ledger.advance(lines)
+        return self._writing(lines[-1].position)
+
+    def resynchronise(self, upto: Position) -> Apply | None:
+        """Lines are missing: who is in a room and was not seen joining has read it up to here."""
+        self.ledger.advance((), upto)
+        write = self._writing(upto)
+
+        def apply(transaction: Transaction) -> None:
+            write(transaction)
+            self._store.mark_unmarked(transaction, upto)
+
+        return apply
+
+    def _writing(self, upto: Position) -> Apply:
+        ledger = self.ledger
+        steps = list(takewhile(lambda step: step.position <= upto, ledger.steps))
+        marks = [(*key, position) for key, position in ledger.marks.items() if position <= upto]
+        redacted = [event for event, position in ledger.redacted.items() if position <= upto]
+        owed = set(self._owed)
+
+        def apply(transaction: Transaction) -> None:
+            self._write_steps(transaction, steps)
+            self._store.put_marks(transaction, marks)
+            if redacted:
+                self._store.remove_events(transaction, redacted)
+            for user, room in owed:
+                transaction.log(Kind.NOTIFICATION_COUNTS, user, room)
+            transaction.after_commit(wrote)
+
+        def wrote() -> None:
+            ledger.wrote(upto, len(steps))
+            self._owed -= owed
+
+        return apply
+
+    def _write_steps(self, transaction: Transaction, steps: Collection[Step]) -> None:
+        events = [
+            (step.room_nid, step.thread, step.position, step.event_nid, step.sender_nid, counted(step.common)[1])
+            for step in steps
+            if step.common.notify
+        ]
+        rows = [
+            (user, step.room_nid, step.position, step.thread, step.event_nid, notify, highlight)
+            for step in steps
+            for user, notify, highlight in step.rows
+        ]
+        self._store.add_events(transaction, events)
+        self._store.add_for_users(transaction, rows)
+        for room in self._rooms.count([row[0] for row in events]):
+            self._store.trim_room(transaction, RoomNid(room))
+        for user in self._users.count([row[0] for row in rows]):
+            self._store.trim_user(transaction, UserNid(user))
+
+    def _feed(self, lines: list[Line]) -> None:
+        self._queue.append(lines)
+        self._work.set()
+
+    def _run(self) -> None:
+        upto = self._tail.position
+        while not self._is_stopping:
+            try:
+                if not self._is_live:
+                    self._catch_up(upto)
+                    self._is_live = True
+                with self.ledger.lock:
+                    self._drain()
+                self._work.clear()
+                if not self._queue:
+                    self._work.wait()
+            except Exception:
+                _log.exception("Could not count what is unread; trying again in %d s.", RETRY_SECONDS)
+                gevent.sleep(RETRY_SECONDS)
+
+    def _catch_up(self, upto: Position) -> None:
+        """Follow the log up to where the tail was when we began to follow that."""
+        while self.ledger.position < upto and not self._is_stopping:
+            lines = self._log.lines(self.ledger.position, upto, KINDS, LINES_AT_ONCE)
+            self.ledger.advance(lines, None if len(lines) == LINES_AT_ONCE else upto)
+
+    def _drain(self) -> None:
+        """Follow what has gathered. The caller holds the lock."""
+        while self._queue:
+            self.ledger.advance(self._queue[0])
+            self._queue.popleft()
+
+
+class _Often:
+    """Says which keys have come so often since they were last named that their rows should be trimmed."""
+
+    def __init__(self) -> None:
+        self._tally: Counter[int] = Counter()
+
+    def count(self, keys: Collection[int]) -> list[int]:
+        """Count some keys; those that are due."""
+        self._tally.update(keys)
+        found = [key for key in set(keys) if self._tally[key] >= ROWS_BEFORE_TRIM]
+        for key in found:
+            del self._tally[key]
+        if len(self._tally) > MAX_OWED:
+            self._tally.clear()
+        return found
