@@ -8,14 +8,17 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.hooks.specs import contributions
 from core.push.rules import PushRules
 from core.rooms.typing import TypingBook
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
+from core.sync.activity import Activity
 from core.sync.assembling import Assembler
 from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
+from core.sync.plugin_sections import PluginSections
 from core.sync.push_rules import PushRulesSection
 from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
@@ -51,6 +54,7 @@ class SyncPart:
     service: SyncService
     receipt_store: ReceiptStore
     typing_book: TypingBook
+    activity: Activity
     blueprints: list[Blueprint]
 
 
@@ -74,7 +78,12 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         MOST_TIMELINE,
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
-    sections: list[Section] = [AccountDataSection(accounts.account_data_store), PushRulesSection(rules, log)]
+    contributed = PluginSections(ground.plugins, ground.plugins.contributions(contributions.contribute_sync_sections))
+    sections: list[Section] = [
+        AccountDataSection(accounts.account_data_store),
+        PushRulesSection(rules, log),
+        contributed,
+    ]
     receipt_store, typing_book = ReceiptStore(database), TypingBook(notifier.count_in_room)
     room_sections: list[RoomSection] = [
         RoomAccountDataSection(accounts.account_data_store, graph.rooms),
@@ -84,5 +93,6 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
     ]
     service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
     filters = SyncFilters(accounts.filters)
-    blueprints = [sync_api.blueprint(service, filters, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, blueprints)
+    activity = Activity(ground.plugins)
+    blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]
+    return SyncPart(notifier, service, receipt_store, typing_book, activity, blueprints)
