@@ -19,6 +19,7 @@ from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.accounts import build_accounts
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
+from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
 from core.wiring.push import build_push, build_push_rules
 from core.wiring.receipts import build_receipts
@@ -51,6 +52,7 @@ class App:
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
         self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
+        self._plugin_work: list[PluginWork] = []
         self._consumers = [_runner(self.ground, consumer) for consumer in (self.rooms.profile_updates,)]
 
     def start(self) -> None:
@@ -61,7 +63,7 @@ class App:
         self.push.start()
         for runner in self._consumers:
             runner.start()
-        wire_plugins(self.ground, self.accounts, self.rooms)
+        self._plugin_work = wire_plugins(self.ground, self.accounts, self.rooms, self.sync, NoFederation())
         self.ground.plugins.tell(observers.server_started)
 
     def stop_waiting(self) -> None:
@@ -71,6 +73,8 @@ class App:
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
         self.ground.plugins.tell(observers.server_stopping)
+        for work in self._plugin_work:
+            work.stop()
         for runner in self._consumers:
             runner.stop()
         self.push.stop()

@@ -60,9 +60,9 @@ class PresenceConfig:
     use_presence: bool | None = setting(None, boolean, "Older name of presence.enabled, which has precedence.")
 
     @property
-    def is_enabled(self) -> bool:
-        """Whether presence is tracked here."""
-        return self.enabled is True and self.use_presence is not False
+    def mode(self) -> bool | str:
+        """True, False, or "untracked"."""
+        return False if self.enabled is True and self.use_presence is False else self.enabled
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ none may be made while a transaction of `tables` is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from logging import Logger
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
@@ -115,6 +115,9 @@ class Rooms(Protocol):
 
     def rooms_of(self, user_id: UserId, membership: str = "join") -> Sequence[RoomId]:
         """The rooms a user has this membership in."""
+
+    def is_in_any(self, user_id: UserId, rooms: Collection[RoomId]) -> bool:
+        """Whether a user is joined to one of `rooms`. Cheap for users who sync: it takes no look at the database."""
 
     def users_sharing(self, user_id: UserId) -> Sequence[UserId]:
         """Everybody who is joined to a room that the user is joined to, the user included."""

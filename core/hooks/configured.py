@@ -22,6 +22,10 @@ def load_configured(
         disabled=config.plugins.disabled_plugins,
         defaults={
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
+            "presence": {
+                "enabled": config.presence.mode,
+                "include_offline": config.presence.include_offline_users_on_sync,
+            },
         },
         registry=registry,
     )

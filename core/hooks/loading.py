@@ -25,7 +25,7 @@ from core.hooks.manager import PluginManager
 
 GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
-    {"bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords"}
+    {"bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords", "presence": "plugins.presence:Presence"}
 )
 """The server's own plugins, as setup.cfg names them."""
 

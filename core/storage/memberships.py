@@ -141,6 +141,15 @@ class MembershipStore:
         )
         return [RoomNid(row[0]) for row in rows]
 
+    def users_sharing(self, user: UserNid) -> list[UserNid]:
+        """Everybody who is joined to a room that the user is joined to, the user included."""
+        rows = self._database.rows(
+            "SELECT DISTINCT b.user_nid FROM memberships a JOIN memberships b ON b.room_nid = a.room_nid "
+            "AND b.membership = 1 WHERE a.user_nid = ? AND a.membership = 1",
+            (user,),
+        )
+        return [UserNid(row[0]) for row in rows]
+
     def is_forgotten(self, room: RoomNid, user: UserNid) -> bool:
         """Whether the user forgot the room and nothing has happened to their membership since."""
         found = self._database.value(

@@ -138,6 +138,10 @@ class Notifier:
         user.latest = max(user.latest, user.floor)
         return user
 
+    def find_user(self, user_nid: UserNid) -> ActiveUser | None:
+        """What is known of a user, if they synced lately; from memory alone."""
+        return self._active.get(user_nid)
+
     def catch_up(self, position: int) -> bool:
         """Wait until the lines up to `position` are announced and filed; False where that takes too long."""
         deadline = time.monotonic() + CAUGHT_UP_SECONDS

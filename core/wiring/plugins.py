@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from core.hooks.api import Federation
 from core.hooks.facade import Services
 from core.hooks.specs import contributions
+from core.sync.plugin_sections import PluginSync
 from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
+from core.wiring.plugin_rooms import PluginRooms
+from core.wiring.plugin_work import PluginWork
 from core.wiring.rooms import RoomsPart
+from core.wiring.sync import SyncPart
 
 
-def wire_plugins(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> None:
-    """Open each plugin's facades."""
-    for api in ground.apis.values():
-        api.wire(Services(gate=accounts.gate))
+def wire_plugins(
+    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, sync: SyncPart, federation: Federation
+) -> list[PluginWork]:
+    """Open each plugin's facades; the work of each, to be stopped."""
+    plugin_rooms = PluginRooms(
+        rooms.graph, rooms.viewing, rooms.client_events, rooms.sending, sync.notifier, ground.server_name
+    )
+    plugin_sync = PluginSync(sync.notifier, rooms.graph)
+    works = []
+    for name, api in ground.apis.items():
+        work = PluginWork(ground.plugins, name)
+        api.wire(Services(accounts.gate, rooms=plugin_rooms, sync=plugin_sync, federation=federation, work=work))
+        works.append(work)
+    return works
 
 
 def contributed_blueprints(ground: Ground) -> list[Blueprint]:

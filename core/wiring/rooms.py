@@ -68,6 +68,7 @@ class RoomsPart:
     viewing: Viewing
     client_events: ClientEvents
     memberships: Memberships
+    sending: Sending
     profile_updates: ProfileUpdates
     blueprints: list[Blueprint]
 
@@ -106,4 +107,4 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
         directory.blueprint(aliases, gate),
     ]
     updates = ProfileUpdates(graph, profiles)
-    return RoomsPart(graph, viewing, client_events, memberships, updates, blueprints)
+    return RoomsPart(graph, viewing, client_events, memberships, sending, updates, blueprints)

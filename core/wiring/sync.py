@@ -8,16 +8,19 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.hooks.specs import contributions
 from core.push.counting import NotificationCounter
 from core.push.rules import PushRules
 from core.rooms.typing import TypingBook
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
+from core.sync.activity import Activity
 from core.sync.assembling import Assembler
 from core.sync.counts import CountsSection
 from core.sync.filters import SyncFilters
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
+from core.sync.plugin_sections import PluginSections
 from core.sync.push_rules import PushRulesSection
 from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
@@ -53,6 +56,7 @@ class SyncPart:
     service: SyncService
     receipt_store: ReceiptStore
     typing_book: TypingBook
+    activity: Activity
     blueprints: list[Blueprint]
 
 
@@ -78,7 +82,12 @@ def build_sync(
         MOST_TIMELINE,
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
-    sections: list[Section] = [AccountDataSection(accounts.account_data_store), PushRulesSection(rules, log)]
+    contributed = PluginSections(ground.plugins, ground.plugins.contributions(contributions.contribute_sync_sections))
+    sections: list[Section] = [
+        AccountDataSection(accounts.account_data_store),
+        PushRulesSection(rules, log),
+        contributed,
+    ]
     receipt_store, typing_book = ReceiptStore(database), TypingBook(notifier.count_in_room)
     room_sections: list[RoomSection] = [
         RoomAccountDataSection(accounts.account_data_store, graph.rooms),
@@ -90,5 +99,6 @@ def build_sync(
     ]
     service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
     filters = SyncFilters(accounts.filters)
-    blueprints = [sync_api.blueprint(service, filters, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, blueprints)
+    activity = Activity(ground.plugins)
+    blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]
+    return SyncPart(notifier, service, receipt_store, typing_book, activity, blueprints)

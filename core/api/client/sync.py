@@ -10,6 +10,7 @@ from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
+from core.sync.activity import Activity
 from core.sync.asking import STATE, SyncRequest
 from core.sync.filters import SyncFilters
 from core.sync.service import SyncService
@@ -60,7 +61,7 @@ class RepeatedQueries:
         return values, values["since"]
 
 
-def blueprint(sync: SyncService, filters: SyncFilters, gate: Gate) -> Blueprint:
+def blueprint(sync: SyncService, filters: SyncFilters, activity: Activity, gate: Gate) -> Blueprint:
     """The sync endpoint."""
     bp, queries = Blueprint("client_sync", __name__), RepeatedQueries()
 
@@ -77,6 +78,7 @@ def blueprint(sync: SyncService, filters: SyncFilters, gate: Gate) -> Blueprint:
             full_state=values["full_state"],
             state_key=_state_key(values),
         )
+        activity.note(requester, values["set_presence"])
         reply = sync.sync(asked)
         request.environ[WAITED_KEY] = reply.waited_s
         return json_reply(reply.body)
