@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from tests.servers.accounts import NAME, Accounts
-from tests.servers.device_keys import ClientDevice
 
 from core.api.client import cross_signing as cross_signing_api
 from core.api.client import dehydrated_device as dehydrated_device_api
@@ -39,6 +37,8 @@ from core.storage.one_time_keys import OneTimeKeyStore
 from core.storage.to_device import ToDeviceStore
 from core.web.factory import create_app
 from core.web.settings import WebSettings
+from tests.servers.accounts import NAME, Accounts
+from tests.servers.device_keys import ClientDevice
 
 
 @dataclass
