@@ -142,7 +142,7 @@ class SyncService:
         if since is not None and request.filter.room.state.lazy_load_members:
             requester = request.requester
             self._sent.go_on(requester.user_nid, scope_of(requester), str(since), token)
-        return b'{"next_batch":"%b"}' % token.encode()
+        return self._assembler.nothing(request.requester, token)
 
 
 def viewer_of(requester: Requester) -> Viewer:
