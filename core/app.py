@@ -16,6 +16,7 @@ from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.accounts import build_accounts
+from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugins import contributed_blueprints, wire_plugins
@@ -28,9 +29,10 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
-        self.accounts = build_accounts(self.ground)
+        self.accounts = build_accounts(self.ground, [device_departures(self.ground).leave])
+        self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
-        self.sync = build_sync(self.ground, self.accounts, self.rooms)
+        self.sync = build_sync(self.ground, self.accounts, self.rooms, self.encryption)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -38,6 +40,7 @@ class App:
             versions.blueprint(supported_features()),
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,
+            *self.encryption.blueprints,
             *self.rooms.blueprints,
             *self.sync.blueprints,
             *contributed_blueprints(self.ground),

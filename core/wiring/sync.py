@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
+from core.storage.log import Kind
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
 from core.sync.assembling import Assembler
 from core.sync.filters import SyncFilters
@@ -21,6 +22,7 @@ from core.sync.state_changes import StateChangeReader
 from core.sync.summaries import Summaries
 from core.sync.timelines import Timelines
 from core.wiring.accounts import AccountsPart
+from core.wiring.encryption import EncryptionPart
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
 
@@ -46,12 +48,17 @@ class SyncPart:
     blueprints: list[Blueprint]
 
 
-def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> SyncPart:
+def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, encryption: EncryptionPart) -> SyncPart:
     """Build the part over an open database."""
     storage, graph = ground.storage, rooms.graph
     storage.interner.nids(LOOKED_UP_TYPES)
     database, log = storage.database, storage.log
-    notifier = Notifier(storage.tail, graph.memberships, MembershipChanges(database, graph))
+    notifier = Notifier(
+        storage.tail,
+        graph.memberships,
+        MembershipChanges(database, graph),
+        {Kind.DEVICE_LIST: encryption.lists.followers},
+    )
     ignored = IgnoredUsers(accounts.account_data_store)
     storage.tail.follow(ignored.follow)
     changes = StateChangeReader(database, graph, log, notifier.recent)
@@ -66,8 +73,9 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart) -> Sync
         MOST_TIMELINE,
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
-    sections: list[Section] = [AccountDataSection(accounts.account_data_store)]
+    sections: list[Section] = [AccountDataSection(accounts.account_data_store), *encryption.sections]
     room_sections: list[RoomSection] = [RoomAccountDataSection(accounts.account_data_store, graph.rooms), NoCounts()]
-    service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
+    assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
+    service = SyncService(notifier, log, assembler, ignored.of)
     filters = SyncFilters(accounts.filters)
     return SyncPart(notifier, service, [sync_api.blueprint(service, filters, accounts.gate)])
