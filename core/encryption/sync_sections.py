@@ -69,15 +69,16 @@ class ToDeviceSection:
         return self._deliver(asking.request.requester, None, asking.window.upto)
 
     def news(self, asking: Asking) -> Fields:
-        """The first that arrived in the window; what came before it is acknowledged by asking."""
+        """The first that arrived in the window."""
         window, requester = asking.window, asking.request.requester
-        if window.has(Kind.TO_DEVICE):
-            return self._deliver(requester, window.since, window.upto)
+        return self._deliver(requester, window.since, window.upto) if window.has(Kind.TO_DEVICE) else {}
+
+    def acknowledged(self, requester: Requester, since: int) -> None:
+        """The device syncs on from `since`: what had arrived by then is not needed any more. From memory, mostly."""
         if requester.device_id is not None:
             device_nid = self._counts.device_nid(requester.user_nid, requester.device_id)
             if device_nid is not None:
-                self._messages.acknowledge(device_nid, window.since)
-        return {}
+                self._messages.acknowledge(device_nid, since)
 
     def _deliver(self, requester: Requester, since: int | None, upto: int) -> Fields:
         if requester.device_id is None:

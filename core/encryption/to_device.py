@@ -61,7 +61,7 @@ class ToDevice:
 
         Users and devices that do not exist are passed over. Raises: `BadJson`, `InvalidParam`, `TooLarge`.
         """
-        checked = checked_messages(event_type, messages)
+        checked = checked_messages(event_type, messages, self._server_name)
         scope = requester.device_id or f"token {requester.token_nid}"
         request = request_hash("client", requester.user_id, scope, event_type, txn_id)
         self._writer.submit(
@@ -78,7 +78,7 @@ class ToDevice:
         """
         if server_of(sender) != origin:
             raise InvalidParam(f"{origin} may not send to-device messages of {sender}.")
-        checked = checked_messages(event_type, messages)
+        checked = checked_messages(event_type, messages, self._server_name)
         here = {user_id: devices for user_id, devices in checked.items() if server_of(user_id) == self._server_name}
         request = request_hash("server", origin, message_id)
         self._writer.submit(lambda transaction: self._send(transaction, request, sender, event_type, here))
@@ -101,19 +101,23 @@ class ToDevice:
             )
         if due:
             self._clean.pop(device_nid, None)
+        elif not waiting:
+            self._note_clean(device_nid)
         return [message.body for message in due]
 
     def acknowledge(self, device_nid: DeviceNid, since: int) -> None:
-        """Delete what `since` acknowledges, for a sync in which nothing arrived.
+        """Delete what a device that syncs on from `since` has.
 
         Costs nothing where nothing was delivered since the last time. Another worker's delivery is not known of here;
         what it delivered is deleted when the device next has a message.
         """
         if device_nid not in self._clean:
-            self._drop(device_nid, since)
-            self._clean[device_nid] = None
-            if len(self._clean) > CLEAN_DEVICES:
-                self._clean.popitem(last=False)
+            self._note_clean(device_nid)  # before, so that what another request delivers meanwhile undoes it
+            try:
+                self._drop(device_nid, since)
+            except BaseException:
+                self._clean.pop(device_nid, None)
+                raise
 
     def page(self, device_nid: DeviceNid, after_nid: int, limit: int = MESSAGES_PER_SYNC) -> list[WaitingMessage]:
         """Messages of a device that does not sync, from past a number on; nothing is deleted."""
@@ -152,6 +156,11 @@ class ToDevice:
             elsewhere = {user_id: devices for user_id, devices in messages.items() if user_id not in here}
             self._remote.post(transaction, sender, event_type, elsewhere)
 
+    def _note_clean(self, device_nid: DeviceNid) -> None:
+        self._clean[device_nid] = None
+        if len(self._clean) > CLEAN_DEVICES:
+            self._clean.popitem(last=False)
+
     def _drop(self, device_nid: DeviceNid, since: int) -> int:
         last = self._store.last_told(device_nid, since)
         if last:
@@ -171,14 +180,19 @@ def _may_be_told(waiting: list[WaitingMessage], since: int) -> bool:
     return waiting[-1].position is None or any(m.position is not None and m.position <= since for m in waiting)
 
 
-def checked_messages(event_type: str, messages: Mapping[str, Any]) -> dict[UserId, dict[str, bytes]]:
-    """Encoded messages by user and device. Raises: `BadJson`, `InvalidParam`, `TooLarge`."""
+def checked_messages(
+    event_type: str, messages: Mapping[str, Any], server_name: ServerName
+) -> dict[UserId, dict[str, bytes]]:
+    """Encoded messages by user and device. Ids of local users need no grammar: they are looked up.
+
+    Raises: `BadJson`, `InvalidParam`, `TooLarge`.
+    """
     if not event_type or len(event_type.encode("utf-8", "surrogatepass")) > MAX_TYPE_BYTES:
         raise InvalidParam(f"The event type must have between 1 and {MAX_TYPE_BYTES} bytes.")
     found: dict[UserId, dict[str, bytes]] = {}
-    count = 0
+    count, local = 0, f":{server_name}"
     for user_id, devices in messages.items():
-        if not is_user_id(user_id):
+        if not user_id.endswith(local) and not is_user_id(user_id):
             raise InvalidParam(f"'messages' names {user_id[:100]!r}, which is not a user id.")
         if not isinstance(devices, dict):
             raise BadJson(f"'messages.{user_id}' must be an object of device ids.")

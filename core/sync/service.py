@@ -34,7 +34,10 @@ class SyncReply:
 
 
 class SyncService:
-    """Answers syncs. `ignored_by` says whom a user ignores, from memory."""
+    """Answers syncs. `ignored_by` says whom a user ignores, from memory.
+
+    `acknowledged` hears, for each sync, up to which position the client has been told.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,13 @@ class SyncService:
         log: LogReader,
         assembler: Assembler,
         ignored_by: Callable[[UserNid], frozenset[UserId]],
+        acknowledged: Callable[[Requester, int], None] = lambda requester, since: None,
     ) -> None:
         self._notifier = notifier
         self._log = log
         self._assembler = assembler
         self._ignored_by = ignored_by
+        self._acknowledged = acknowledged
         self._sent = SentMembersMemory()
 
     def sync(self, request: SyncRequest) -> SyncReply:
@@ -54,6 +59,8 @@ class SyncService:
         self._notifier.catch_up(self._notifier.announced)
         user = self._notifier.user(request.requester.user_nid)
         since = self._believed(request.since)
+        if since is not None:
+            self._acknowledged(request.requester, since.position)
         if since is None or request.full_state:
             return SyncReply(self._at_once(request, user, since), 0.0)
         if self._has_news(user, since):

@@ -46,6 +46,7 @@ class EncryptionPart:
     lists: DeviceLists
     sections: tuple[Section, ...]
     always_in_sync: Callable[[Requester], Mapping[str, bytes]]
+    acknowledged: Callable[[Requester, int], None]
     blueprints: list[Blueprint]
 
 
@@ -83,8 +84,17 @@ def build_encryption(ground: Ground, accounts: AccountsPart) -> EncryptionPart:
         device_management.blueprint(accounts.sessions, accounts.interactive, gate),
         dehydrated_device.blueprint(sleeping, gate),
     ]
-    sections = (ToDeviceSection(sending, counts), DeviceListSection(lists), count_section)
-    return EncryptionPart(queries, claims, sending, lists, sections, count_section.always, blueprints)
+    message_section = ToDeviceSection(sending, counts)
+    return EncryptionPart(
+        queries,
+        claims,
+        sending,
+        lists,
+        (message_section, DeviceListSection(lists), count_section),
+        count_section.always,
+        message_section.acknowledged,
+        blueprints,
+    )
 
 
 def _position_of(token: str) -> int:

@@ -76,6 +76,6 @@ def build_sync(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, encrypt
     sections: list[Section] = [AccountDataSection(accounts.account_data_store), *encryption.sections]
     room_sections: list[RoomSection] = [RoomAccountDataSection(accounts.account_data_store, graph.rooms), NoCounts()]
     assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
-    service = SyncService(notifier, log, assembler, ignored.of)
+    service = SyncService(notifier, log, assembler, ignored.of, encryption.acknowledged)
     filters = SyncFilters(accounts.filters)
     return SyncPart(notifier, service, [sync_api.blueprint(service, filters, accounts.gate)])

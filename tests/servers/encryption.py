@@ -197,7 +197,10 @@ class Person:
         """What the sections say, as in a sync that goes on from the last one."""
         upto = self.server.tail.position
         asking = Syncing(SyncRequest(self.requester), SyncWindow(self.since or 0, upto))
-        is_initial, self.since = self.since is None, upto
+        is_initial = self.since is None
+        if self.since is not None:
+            self.server.sections[0].acknowledged(self.requester, self.since)
+        self.since = upto
         found: dict[str, Any] = {}
         for section in self.server.sections:
             fields = section.current(asking) if is_initial else section.news(asking)
