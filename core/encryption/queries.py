@@ -12,7 +12,7 @@ import orjson
 
 from core.encryption.remote import RemoteKeys, RemoteKeysFound, Wanted
 from core.encryption.uploads import merged_signatures
-from core.ids import DeviceId, Requester, ServerName, UserId, UserNid, server_of
+from core.ids import DeviceId, Requester, ServerName, UserId, UserNid
 from core.storage.cross_signing import CrossSigningKey, CrossSigningStore, UserSignature
 from core.storage.device_keys import DeviceKeys, DeviceKeyStore
 from core.storage.interning import Interner
@@ -35,7 +35,7 @@ class KeyQueries:
         interner: Interner,
         remote: RemoteKeys,
     ) -> None:
-        self._server_name = server_name
+        self._local = f":{server_name}"
         self._device_keys = device_keys
         self._cross_signing = cross_signing
         self._interner = interner
@@ -43,11 +43,11 @@ class KeyQueries:
 
     def query(self, requester: Requester, wanted: Wanted, timeout_ms: int) -> bytes:
         """The answer to a client, as JSON. Spec: `POST /keys/query`."""
-        here = {user: devices for user, devices in wanted.items() if server_of(user) == self._server_name}
+        here = {user: devices for user, devices in wanted.items() if user.endswith(self._local)}
         parts = self.query_here(here, requester)
-        elsewhere = {user: devices for user, devices in wanted.items() if user not in here}
         failures = b"{}"
-        if elsewhere:
+        if len(here) < len(wanted):
+            elsewhere = {user: devices for user, devices in wanted.items() if user not in here}
             found = self._remote.query(elsewhere, timeout_ms)
             self._add_remote(parts, found, requester)
             failures = orjson.dumps(found.failures)

@@ -8,7 +8,7 @@ only as keys and an encrypted blob.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.ids import DeviceId, UserId, UserNid
 from core.storage.database import Database
@@ -41,8 +41,7 @@ class DehydratedDeviceRecord(Table):
         table_name = "dehydrated_devices"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceKeys:
+class DeviceKeys(NamedTuple):
     """What one device published. `body` is a JSON object without `unsigned`."""
 
     user_id: UserId
@@ -68,7 +67,7 @@ class DeviceKeyStore:
             "WHERE u.user_id IN ({})",
             user_ids,
         )
-        return [DeviceKeys(*row) for row in rows]
+        return [DeviceKeys._make(row) for row in rows]
 
     def of_user_in(self, transaction: Transaction, user_nid: UserNid) -> dict[DeviceId, tuple[DeviceNid, bytes]]:
         """A user's devices that have keys, with these keys, seen from inside the writer."""

@@ -8,7 +8,7 @@ and given out in that order.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from peewee import CompositeKey
 
@@ -53,8 +53,7 @@ class FallbackKeyRecord(Table):
         without_rowid = True
 
 
-@dataclass(frozen=True, slots=True)
-class UploadedKey:
+class UploadedKey(NamedTuple):
     """One key as uploaded: `body` is a JSON value, a string or an object."""
 
     algorithm: str
@@ -98,7 +97,7 @@ class OneTimeKeyStore:
     def of_device_in(self, transaction: Transaction, device_nid: DeviceNid) -> list[UploadedKey]:
         """A device's unclaimed one-time keys."""
         rows = transaction.rows("SELECT algorithm, key_id, body FROM one_time_keys WHERE device_nid = ?", (device_nid,))
-        return [UploadedKey(*row) for row in rows]
+        return [UploadedKey._make(row) for row in rows]
 
     def fallbacks_in(self, transaction: Transaction, device_nid: DeviceNid) -> dict[str, UploadedKey]:
         """A device's fallback keys by algorithm."""

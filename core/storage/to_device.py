@@ -8,8 +8,8 @@ was given out with, and a queue too long for one answer is put off by writing on
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from core.ids import DeviceId, UserId, UserNid
 from core.storage.database import IDS_PER_QUERY, Database
@@ -43,8 +43,7 @@ class ToDeviceRequest(Table):
         table_name = "to_device_requests"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """A device of this server that messages can be sent to."""
 
     user_id: UserId
@@ -53,8 +52,7 @@ class Recipient:
     device_nid: DeviceNid
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingMessage:
+class WaitingMessage(NamedTuple):
     """A message that waits. `position` is that of the line that points at it, None where a later one speaks of it."""
 
     message_nid: int
@@ -87,7 +85,7 @@ class ToDeviceStore:
                 f"JOIN devices d ON d.user_nid = u.user_nid WHERE u.user_id IN ({marks(len(chunk))})",
                 chunk,
             )
-            found += [Recipient(*row) for row in rows]
+            found += [Recipient._make(row) for row in rows]
         return found
 
     def add(self, transaction: Transaction, messages: Sequence[tuple[Recipient, bytes]]) -> None:
@@ -120,7 +118,7 @@ class ToDeviceStore:
             "WHERE m.device_nid = ? AND m.message_nid > ? ORDER BY m.message_nid LIMIT ?",
             (int(Kind.TO_DEVICE), device_nid, after_nid, limit),
         )
-        return [WaitingMessage(*row) for row in rows]
+        return [WaitingMessage._make(row) for row in rows]
 
     def last_told(self, device_nid: DeviceNid, upto: int) -> int:
         """The number of the last message that had arrived by a position; 0 where none still waits."""
