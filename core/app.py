@@ -17,6 +17,7 @@ from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.accounts import build_accounts
+from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugin_work import NoFederation, PluginWork
@@ -33,10 +34,13 @@ class App:
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
         self.push_rules = build_push_rules(self.ground)
-        self.accounts = build_accounts(self.ground, self.push_rules)
+        self.accounts = build_accounts(self.ground, self.push_rules, [device_departures(self.ground).leave])
+        self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules)
-        self.sync = build_sync(self.ground, self.accounts, self.rooms, self.push_rules, self.push.counter)
+        self.sync = build_sync(
+            self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
+        )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         blueprints = [
             health.blueprint(),
@@ -45,6 +49,7 @@ class App:
             versions.blueprint(supported_features()),
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,
+            *self.encryption.blueprints,
             *self.rooms.blueprints,
             *self.sync.blueprints,
             *self.receipts.blueprints,

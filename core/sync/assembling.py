@@ -5,12 +5,12 @@ Nothing here knows what the sections are about; see core.sync.sections.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
 from core.graph.graph import Graph
-from core.ids import RoomId, RoomNid
+from core.ids import Requester, RoomId, RoomNid
 from core.sync.asking import Asking
 from core.sync.room_contents import RoomPart
 from core.sync.room_lists import RoomLister
@@ -23,15 +23,21 @@ _ALWAYS: Mapping[str, bytes] = {"ephemeral": _EMPTY_EVENTS, "account_data": _EMP
 
 
 class Assembler:
-    """Makes answers."""
+    """Makes answers. `always` gives fields that each answer to a requester has; it is asked from memory."""
 
     def __init__(
-        self, graph: Graph, lister: RoomLister, sections: Sequence[Section], room_sections: Sequence[RoomSection]
+        self,
+        graph: Graph,
+        lister: RoomLister,
+        sections: Sequence[Section],
+        room_sections: Sequence[RoomSection],
+        always: Callable[[Requester], Mapping[str, bytes]] = lambda requester: {},
     ) -> None:
         self._graph = graph
         self._lister = lister
         self._sections = sections
         self._room_sections = room_sections
+        self._always = always
 
     def answer(self, asking: Asking, next_batch: str) -> bytes | None:
         """The answer, or None where there is nothing to tell."""
@@ -54,7 +60,15 @@ class Assembler:
         top = [fields for fields in found if fields]
         if not rooms and not top and not asking.is_initial:
             return None
-        return _fields([{"next_batch": orjson.dumps(next_batch), "rooms": _object(rooms.items())}, *top])
+        fixed: Fields = {"next_batch": orjson.dumps(next_batch), "rooms": _object(rooms.items())}
+        return _fields([fixed, self._always(asking.request.requester), *top])
+
+    def nothing(self, requester: Requester, next_batch: str) -> bytes:
+        """The answer where there is nothing to tell: what every answer has, from memory."""
+        always = self._always(requester)
+        if not always:
+            return b'{"next_batch":"%b"}' % next_batch.encode()
+        return _object((("next_batch", b'"%b"' % next_batch.encode()), *always.items()))
 
     def _with_sections(self, asking: Asking, parts: Sequence[RoomPart]) -> dict[RoomId, list[Fields]]:
         joined = {part.room_id: [part.fields] for part in parts}

@@ -35,7 +35,10 @@ class SyncReply:
 
 
 class SyncService:
-    """Answers syncs. `ignored_by` says whom a user ignores, from memory."""
+    """Answers syncs. `ignored_by` says whom a user ignores, from memory.
+
+    `acknowledged` hears, for each sync, up to which position the client has been told.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class SyncService:
         log: LogReader,
         assembler: Assembler,
         ignored_by: Callable[[UserNid], frozenset[UserId]],
+        acknowledged: Callable[[Requester, int], None] = lambda requester, since: None,
     ) -> None:
         self._notifier = notifier
         self._log = log
         self._assembler = assembler
         self._ignored_by = ignored_by
+        self._acknowledged = acknowledged
         self._sent = SentMembersMemory()
 
     def sync(self, request: SyncRequest) -> SyncReply:
@@ -55,6 +60,8 @@ class SyncService:
         self._notifier.catch_up(self._notifier.announced)
         user = self._notifier.user(request.requester.user_nid)
         since = self._believed(request.since)
+        if since is not None:
+            self._acknowledged(request.requester, since.position)
         if since is None or request.full_state:
             return SyncReply(self._at_once(request, user, since), 0.0)
         if self._has_news(user, since):
@@ -143,7 +150,7 @@ class SyncService:
         if since is not None and request.filter.room.state.lazy_load_members:
             requester = request.requester
             self._sent.go_on(requester.user_nid, scope_of(requester), str(since), token)
-        return b'{"next_batch":"%b"}' % token.encode()
+        return self._assembler.nothing(request.requester, token)
 
 
 def viewer_of(requester: Requester) -> Viewer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ from core.push.rules import PushRules
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
-from core.storage.devices import DeviceStore
+from core.storage.devices import DeviceStore, RemovalListener
 from core.storage.filters import FilterStore
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
@@ -67,11 +68,15 @@ class AccountsPart:
     blueprints: list[Blueprint]
 
 
-def build_accounts(ground: Ground, rules: PushRules) -> AccountsPart:
-    """Build the part over an open database."""
+def build_accounts(ground: Ground, rules: PushRules, on_device_removal: Iterable[RemovalListener] = ()) -> AccountsPart:
+    """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
     database, writer = storage.database, storage.writer
-    users, device_store, profile_store = UserStore(database), DeviceStore(database), ProfileStore(database)
+    users, device_store, profile_store = (
+        UserStore(database),
+        DeviceStore(database, on_device_removal),
+        ProfileStore(database),
+    )
     registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
     last_seen = LastSeen(device_store, writer)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)

@@ -9,4 +9,4 @@ VERSIONS = ("r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v
 
 def supported_features() -> SupportedFeatures:
     """The releases of the specification and the unstable features that are served."""
-    return SupportedFeatures(VERSIONS, {})
+    return SupportedFeatures(VERSIONS, {"org.matrix.e2e_cross_signing": True})

@@ -12,6 +12,7 @@ from core.hooks.specs import contributions
 from core.push.counting import NotificationCounter
 from core.push.rules import PushRules
 from core.rooms.typing import TypingBook
+from core.storage.log import Kind
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
 from core.sync.activity import Activity
@@ -32,6 +33,7 @@ from core.sync.summaries import Summaries
 from core.sync.timelines import Timelines
 from core.sync.typing import TypingSection
 from core.wiring.accounts import AccountsPart
+from core.wiring.encryption import EncryptionPart
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
 
@@ -61,13 +63,23 @@ class SyncPart:
 
 
 def build_sync(
-    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules, counter: NotificationCounter
+    ground: Ground,
+    accounts: AccountsPart,
+    rooms: RoomsPart,
+    encryption: EncryptionPart,
+    rules: PushRules,
+    counter: NotificationCounter,
 ) -> SyncPart:
     """Build the part over an open database."""
     storage, graph = ground.storage, rooms.graph
     storage.interner.nids(LOOKED_UP_TYPES)
     database, log = storage.database, storage.log
-    notifier = Notifier(storage.tail, graph.memberships, MembershipChanges(database, graph))
+    notifier = Notifier(
+        storage.tail,
+        graph.memberships,
+        MembershipChanges(database, graph),
+        {Kind.DEVICE_LIST: encryption.lists.followers},
+    )
     ignored = IgnoredUsers(accounts.account_data_store)
     storage.tail.follow(ignored.follow)
     changes = StateChangeReader(database, graph, log, notifier.recent)
@@ -86,6 +98,7 @@ def build_sync(
     sections: list[Section] = [
         AccountDataSection(accounts.account_data_store),
         PushRulesSection(rules, log),
+        *encryption.sections,
         contributed,
     ]
     receipt_store, typing_book = ReceiptStore(database), TypingBook(notifier.count_in_room)
@@ -97,7 +110,8 @@ def build_sync(
             counter, log
         ),  # last: it adds to every room that is in the answer, whichever section put it there
     ]
-    service = SyncService(notifier, log, Assembler(graph, lister, sections, room_sections), ignored.of)
+    assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
+    service = SyncService(notifier, log, assembler, ignored.of, encryption.acknowledged)
     filters = SyncFilters(accounts.filters)
     activity = Activity(ground.plugins)
     blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]

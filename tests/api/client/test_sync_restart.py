@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 import pytest
 
-from tests.api.client.sync_room import bodies, joined, state
+from tests.api.client.sync_room import NOTHING, bodies, joined, state
 from tests.servers.trellis import Server
 
 
@@ -22,7 +22,7 @@ def test_stopping_ends_waiting_syncs_with_an_ordinary_empty_answer(own_server):
     waiting = gevent.spawn(alice.sync, token, 60_000)
     gevent.sleep(0.3)
     stopping = gevent.spawn(own_server.stop)
-    assert list(waiting.get(timeout=10)) == ["next_batch"]
+    assert list(waiting.get(timeout=10)) == NOTHING
     assert stopping.get(timeout=15) == 0
 
 

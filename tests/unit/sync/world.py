@@ -15,6 +15,7 @@ from core.graph.appending.admission import Admission
 from core.graph.drafts import Draft
 from core.graph.stored_event import StoredEvent
 from core.ids import DeviceId, EventId, Requester, RoomNid, UserId
+from core.storage.devices import Device, DeviceNid
 from core.sync.asking import SyncRequest
 from core.sync.filters import NO_FILTER
 from core.sync.tokens import SyncToken
@@ -33,10 +34,14 @@ class World:
         self._clock = 1_900_000_000_000
 
     def user(self) -> Requester:
-        """Somebody new."""
+        """Somebody new, with a device."""
         self._users += 1
         user_id = UserId(f"@u{self._users}:{self.app.ground.server_name}")
-        return Requester(user_id, self.graph.texts.nid(user_id), DeviceId("D"), 1)
+        requester = Requester(user_id, self.graph.texts.nid(user_id), DeviceId("D"), 1)
+        device = Device(DeviceNid(1_000_000 + self._users), requester.user_nid, DeviceId("D"), None, 0)
+        devices, writer = self.app.accounts.devices, self.app.ground.storage.writer
+        writer.submit(lambda transaction: devices.add(transaction, device))
+        return requester
 
     def room(self, creator: Requester, *others: Requester) -> RoomNid:
         """A public room that all are in."""
