@@ -24,9 +24,12 @@ def send(sender, receiver, txn, **content):
     sender.put(f"/v3/sendToDevice/{ENCRYPTED}/{txn}", {"messages": messages})
 
 
+NO_PRESENCE = '{"presence":{"not_types":["*"]}}'
+
+
 def waiting(user, since):
     """A sync that waits, already on its way."""
-    job = gevent.spawn(user.sync, since, 20_000)
+    job = gevent.spawn(user.sync, since, 20_000, filter=NO_PRESENCE)
     gevent.sleep(0)  # lets the request go out first; were it late, it would be answered at once
     return job
 

@@ -19,7 +19,7 @@ def own_server(tmp_path):
 def test_stopping_ends_waiting_syncs_with_an_ordinary_empty_answer(own_server):
     alice = own_server.register()
     token = alice.sync()["next_batch"]
-    waiting = gevent.spawn(alice.sync, token, 60_000)
+    waiting = gevent.spawn(alice.sync, token, 60_000, filter='{"presence":{"not_types":["*"]}}')
     gevent.sleep(0.3)
     stopping = gevent.spawn(own_server.stop)
     assert list(waiting.get(timeout=10)) == NOTHING

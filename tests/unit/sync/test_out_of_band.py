@@ -53,7 +53,7 @@ def test_an_invite_that_was_taken_back_is_a_room_that_was_left(world):
     answer = world.sync(anna, token)
     (event,) = answer["rooms"]["leave"][room_id]["timeline"]["events"]
     assert event["content"] == {"membership": "leave"}
-    assert world.sync(anna, answer["next_batch"]) == {"next_batch": answer["next_batch"]}
+    assert world.sync(anna, answer["next_batch"])["next_batch"] == answer["next_batch"]
     assert "invite" not in world.sync(anna)["rooms"]
 
 
