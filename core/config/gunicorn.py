@@ -6,6 +6,7 @@ it imports nothing that touches sockets or TLS.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -96,6 +97,10 @@ def _raise_open_files(config: Config) -> int:
 def _hooks(config: Config) -> dict[str, Any]:
     """gunicorn's server hooks."""
 
+    def pre_fork(server: Any, worker: Any) -> None:
+        gc.collect()
+        gc.freeze()  # collections in the worker do not touch these pages, so both processes go on sharing them
+
     def on_starting(server: Any) -> None:
         from core.config.sockets import refuse_bad_certificate, refuse_taken
 
@@ -126,6 +131,7 @@ def _hooks(config: Config) -> dict[str, Any]:
 
     return {
         "on_starting": on_starting,
+        "pre_fork": pre_fork,
         "when_ready": when_ready,
         "on_reload": when_ready,
         "nworkers_changed": nworkers_changed,
