@@ -12,6 +12,7 @@ import orjson
 
 from core.encryption.remote import RemoteKeys, RemoteKeysFound, Wanted
 from core.encryption.uploads import merged_signatures
+from core.errors import NotFound
 from core.ids import DeviceId, Requester, ServerName, UserId, UserNid
 from core.storage.cross_signing import CrossSigningKey, CrossSigningStore, UserSignature
 from core.storage.device_keys import DeviceKeys, DeviceKeyStore
@@ -73,6 +74,32 @@ class KeyQueries:
             if key.usage != "user_signing" or (viewer is not None and viewer.user_id == user_id):
                 parts[_PART_OF_USAGE[key.usage]][user_id] = _with_signature(key, viewer, signed.get(key.user_nid))
         return parts
+
+    def device_list(self, user_id: UserId, with_names: bool) -> bytes:
+        """Everything another server keeps of a local user's devices, as JSON. Raises: `NotFound`.
+
+        `stream_id` is the position of the newest change; a change that comes in between shows with a later one.
+        Spec: Server-Server API, `GET /user/devices/{userId}`.
+        """
+        version = self._device_keys.version_of(user_id)
+        if version is None:
+            raise NotFound("There is no such user on this server.")
+        devices = []
+        for keys in self._device_keys.of_users((user_id,)):
+            if keys.body is not None:
+                name = orjson.dumps(keys.display_name) if with_names and keys.display_name is not None else None
+                shown = b"" if name is None else b'"device_display_name":%b,' % name
+                devices.append(b'{%b"device_id":%b,"keys":%b}' % (shown, orjson.dumps(keys.device_id), keys.body))
+        found = {key.usage: key.body for _, key in self._cross_signing.of_users((user_id,))}
+        crossed = b"".join(
+            b',"%b_key":%b' % (usage.encode(), found[usage]) for usage in ("master", "self_signing") if usage in found
+        )
+        return b'{"devices":[%b],"stream_id":%d,"user_id":%b%b}' % (
+            b",".join(devices),
+            version,
+            orjson.dumps(user_id),
+            crossed,
+        )
 
     def _signed_by(self, viewer: Requester | None, targets: list[UserNid]) -> Mapping[UserNid, UserSignature]:
         if viewer is None or not targets:

@@ -69,6 +69,16 @@ class DeviceKeyStore:
         )
         return [DeviceKeys._make(row) for row in rows]
 
+    def version_of(self, user_id: str) -> int | None:
+        """A number that grows with each change of a local user's device list; None for who has no account here."""
+        version: int | None = self._database.value(
+            "SELECT COALESCE(MAX(l.position), 0) FROM users u "
+            "LEFT JOIN log l ON l.subject = u.user_nid AND l.reference = u.user_nid AND l.kind = ? "
+            "WHERE u.user_id = ? GROUP BY u.user_nid",
+            (int(Kind.DEVICE_LIST), user_id),
+        )
+        return version
+
     def of_user_in(self, transaction: Transaction, user_nid: UserNid) -> dict[DeviceId, tuple[DeviceNid, bytes]]:
         """A user's devices that have keys, with these keys, seen from inside the writer."""
         rows = transaction.rows(

@@ -33,8 +33,8 @@ class Kind(IntEnum):
     ROOM_ACCOUNT_DATA = 11  # user nid, room account data nid; newest per key
     RECEIPT = 12  # room nid, receipt nid; newest per key
     PRIVATE_RECEIPT = 13  # user nid, receipt nid; newest per key
-    TO_DEVICE = 14  # user nid, to-device message nid
-    DEVICE_LIST = 15  # user nid, user nid; newest per user
+    TO_DEVICE = 14  # user nid, nid of the last message it speaks of; see core.storage.to_device
+    DEVICE_LIST = 15  # user nid, user nid; another reference is for the subject's own devices alone; newest per key
     ONE_TIME_KEYS = 16  # user nid, device nid; newest per device
     PROFILE = 17  # user nid, user nid; newest per user
     PUSH_RULES = 18  # user nid, user nid; newest per user
