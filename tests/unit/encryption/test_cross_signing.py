@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.errors import Forbidden
 from tests.servers.device_keys import Identity
 
 UPLOAD = "/keys/device_signing/upload"
@@ -157,3 +158,13 @@ def test_replacing_the_master_key_drops_what_nobody_vouches_for(alice, bob, iden
     fresh = Identity(alice.user_id)
     assert alice.authenticated("POST", UPLOAD, {"master_key": fresh.key("master")}).status_code == 200
     assert bob.query(alice.user_id)["self_signing_keys"] == {}
+
+
+def test_keys_that_another_request_published_meanwhile_are_not_replaced(server, alice):
+    first, second = Identity(alice.user_id), Identity(alice.user_id)
+    checked = server.cross_signing.check(alice.requester, second.body())
+    assert not server.cross_signing.must_authenticate(alice.requester, checked)
+    alice.ask("POST", UPLOAD, first.body())
+    with pytest.raises(Forbidden):
+        server.cross_signing.upload(alice.requester, checked, is_authenticated=False)
+    assert alice.query(alice.user_id)["master_keys"][alice.user_id] == first.key("master")
