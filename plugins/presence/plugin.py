@@ -22,6 +22,7 @@ from core.hooks import (
     PluginApi,
     PluginError,
     Requester,
+    RoomId,
     ServerName,
     SyncRange,
     SyncSection,
@@ -105,7 +106,10 @@ class Presence:
         device = requester.device_id or ""
         record = self._tracker.set(requester.user_id, device, state, status_msg, self._clock())
         if not record.is_told:
-            self._tell(record)
+            rooms = self._api.rooms.rooms_of(requester.user_id)
+            tick = self._api.sync.advance(users=(requester.user_id,), rooms=rooms)
+            self._tracker.tell(record, tick, frozenset(rooms), is_own_word=True)
+            self._tell_servers(record)
         self._flush_later()
 
     def read_status(self, requester: Requester, user_id: UserId) -> Mapping[str, Any]:
@@ -145,7 +149,10 @@ class Presence:
                 continue
             if is_first and record.state == OFFLINE and not self._settings.include_offline:
                 continue
-            if record.user_id != asked.user_id and not self._api.rooms.is_in_any(asked.user_id, record.rooms):
+            if record.user_id == asked.user_id:
+                if not is_first and not record.is_own_word:
+                    continue
+            elif not self._api.rooms.is_in_any(asked.user_id, record.rooms):
                 continue
             events.append({"type": TYPE, "sender": record.user_id, "content": record.content(now)})
             if len(events) >= min(MOST_PER_SYNC, asked.filter.get("limit") or MOST_PER_SYNC):
@@ -153,24 +160,30 @@ class Presence:
         return {"events": events} if events else None
 
     def flush(self) -> None:
-        """Tell what was gathered, as far as the budget goes; and come again while there may be more."""
+        """Tell what was gathered, as far as the budget goes; and come again while there may be more.
+
+        All is told under one tick, so whoever waits is woken once. That they are online users are not told themselves.
+        """
         self._is_due = False
         self._flushed_at = self._clock()
         self._tracker.expire(self._flushed_at)
-        spent, started = 0.0, time.thread_time()
+        chosen: list[tuple[Record, frozenset[RoomId]]] = []
+        started = time.thread_time()
         for record in self._tracker.untold():
-            self._tell(record)
-            spent = time.thread_time() - started
-            if spent >= BUDGET_SECONDS:
+            chosen.append((record, frozenset(self._api.rooms.rooms_of(record.user_id))))
+            if time.thread_time() - started >= BUDGET_SECONDS:
                 break
+        if chosen:
+            tick = self._api.sync.advance(rooms=frozenset().union(*(rooms for _, rooms in chosen)))
+            for record, rooms in chosen:
+                self._tracker.tell(record, tick, rooms)
+            for record, _ in chosen:
+                self._tell_servers(record)
         if not self._tracker.is_idle:
             self._flush_later()
 
-    def _tell(self, record: Record) -> None:
-        """Tell those who share a room, here and on other servers."""
-        rooms = self._api.rooms.rooms_of(record.user_id)
-        tick = self._api.sync.advance(users=(record.user_id,), rooms=rooms)
-        self._tracker.tell(record, tick, frozenset(rooms))
+    def _tell_servers(self, record: Record) -> None:
+        """Tell the other servers of a local user's rooms."""
         if record.user_id.endswith(f":{self._api.server.server_name}"):
             servers = self._api.rooms.servers_sharing(record.user_id)
             if servers:

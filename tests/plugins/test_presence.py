@@ -34,7 +34,7 @@ class World:
         )
         self.plugin = Presence(PresenceSettings(**settings), api, lambda: self.now)
 
-    def _advance(self, users, rooms):
+    def _advance(self, rooms, users=()):
         self.ticks += 1
         return self.ticks
 
@@ -101,6 +101,16 @@ def test_who_does_not_fit_into_the_budget_is_told_the_next_time(world, monkeypat
     assert set(world.read(BOB)) == {ALICE}
     world.run()
     assert set(world.read(BOB)) == {ALICE, BOB}
+
+
+def test_nobody_is_told_that_they_are_online_themselves_but_their_devices_know_what_they_said(world):
+    world.plugin.user_active(BOB, "D", "online")
+    world.run()
+    assert world.read(BOB, 0) == {}
+    assert set(world.read(BOB)) == {BOB}
+    since = world.ticks
+    world.put(BOB, "online", "hi")
+    assert world.read(BOB, since)[BOB]["status_msg"] == "hi"
 
 
 def test_the_most_present_device_counts(world):
