@@ -93,11 +93,20 @@ class Presence:
 
     @hookimpl
     def user_active(self, user_id: UserId, device_id: DeviceId | None, set_presence: str) -> None:
-        """A device syncs. Without `set_presence=offline` that makes it present."""
-        if not self._is_tracking or (set_presence == OFFLINE and self._tracker.find(user_id) is None):
+        """A device syncs. That makes it present, unless it says `set_presence=offline`, which changes nothing."""
+        if not self._is_tracking or set_presence == OFFLINE:
             return
         self._tracker.seen(user_id, device_id or "", set_presence, self._clock())
         self._flush_later()
+
+    @hookimpl
+    def user_joined(self, user_id: UserId, room_id: RoomId) -> None:
+        """Who came into a room is shown to those who are there; whom they see there, their own sync asks for."""
+        record = self._tracker.find(user_id) if self._is_tracking else None
+        if record is not None and record.state != OFFLINE:
+            tick = self._api.sync.advance(rooms=(room_id,))
+            self._tracker.tell(record, tick, record.rooms | {room_id})
+            self._tell_servers(record)
 
     def set_status(self, requester: Requester, state: str, status_msg: str | None) -> None:
         """A user says what they are: told at once."""
@@ -142,22 +151,29 @@ class Presence:
     def read(self, asked: SyncRange) -> Mapping[str, Any] | None:
         """The presence of those in rooms with the user, as far as the sync does not know it."""
         is_first = asked.since is None or asked.since_tick is None
+        known = 0 if is_first or asked.since_tick is None else asked.since_tick
         now = self._clock()
         events: list[dict[str, Any]] = []
-        for record in self._tracker.since(0 if is_first or asked.since_tick is None else asked.since_tick):
+        for record in self._tracker.since(0 if asked.joined_rooms else known):
             if record.tick > asked.until_tick or not _is_wanted(record.user_id, asked.filter):
                 continue
-            if is_first and record.state == OFFLINE and not self._settings.include_offline:
-                continue
-            if record.user_id == asked.user_id:
-                if not is_first and not record.is_own_word:
-                    continue
-            elif not self._api.rooms.is_in_any(asked.user_id, record.rooms):
+            if not self._is_news(record, asked, is_first, record.tick > known):
                 continue
             events.append({"type": TYPE, "sender": record.user_id, "content": record.content(now)})
             if len(events) >= min(MOST_PER_SYNC, asked.filter.get("limit") or MOST_PER_SYNC):
                 break
         return {"events": events} if events else None
+
+    def _is_news(self, record: Record, asked: SyncRange, is_first: bool, is_changed: bool) -> bool:
+        """Whether a sync should tell of a record: it changed, or the user has come to share a room."""
+        if record.user_id == asked.user_id:
+            return is_first or (is_changed and record.is_own_word)
+        if is_first or not is_changed:
+            if record.state == OFFLINE and not (is_first and self._settings.include_offline):
+                return False
+            if not is_changed and record.rooms.isdisjoint(asked.joined_rooms):
+                return False
+        return self._api.rooms.is_in_any(asked.user_id, record.rooms)
 
     def flush(self) -> None:
         """Tell what was gathered, as far as the budget goes; and come again while there may be more.

@@ -9,7 +9,12 @@ from core.hooks import PluginError, SyncSection, hookimpl
 from core.hooks.manager import PluginManager
 from core.hooks.specs import contributions
 from core.ids import Requester
+from core.sync.active_users import ActiveUser
+from core.sync.asking import Window
 from core.sync.plugin_sections import PluginSections
+
+USER = ActiveUser(1, floor=5, joined={1, 2})
+USER.own.update({1: 15, 2: 8, 3: 15})
 
 
 class Adds:
@@ -23,17 +28,24 @@ class Adds:
         return [self.section]
 
 
+class Names:
+    """The rooms' names."""
+
+    def names(self, nids):
+        return {nid: SimpleNamespace(room_id=f"!{nid}") for nid in nids}
+
+
 def sections(**readers):
     plugins = PluginManager()
     for name, read in readers.items():
         plugins.register(name, Adds(name, read))
-    return PluginSections(plugins, plugins.contributions(contributions.contribute_sync_sections))
+    return PluginSections(plugins, plugins.contributions(contributions.contribute_sync_sections), Names())
 
 
-def asking(counted_since=3, **filter):
+def asking(counted_since=3, since=10, **filter):
     return SimpleNamespace(
         request=SimpleNamespace(requester=Requester("@a:x", 1, "D", 1)),
-        window=SimpleNamespace(since=10, upto=20, counted_since=counted_since, counted_upto=5),
+        window=Window(USER, since, 20, counted_since, 5),
         filter=parse_filter(filter),
     )
 
@@ -55,6 +67,14 @@ def test_a_section_is_told_the_range_of_the_sync():
         (None, 20, None, 5),
     ]
     assert (asked[0].user_id, asked[0].device_id, asked[0].filter) == ("@a:x", "D", {})
+
+
+def test_a_section_is_told_which_rooms_the_user_joined_or_all_where_that_is_not_known():
+    asked = []
+    found = sections(weather=asked.append)
+    for since in (10, 15, 2):
+        found.news(asking(since=since))
+    assert [one.joined_rooms for one in asked] == [{"!1"}, set(), {"!1", "!2"}]
 
 
 def test_presence_gets_its_filter():
