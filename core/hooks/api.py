@@ -192,7 +192,7 @@ class Http(Protocol):
 class Sync(Protocol):
     """Wakes waiting syncs for a section the plugin contributed."""
 
-    def advance(self, *, users: Sequence[UserId] = (), rooms: Sequence[RoomId] = ()) -> int:
+    def advance(self, *, users: Collection[UserId] = (), rooms: Collection[RoomId] = ()) -> int:
         """Take the next tick of the in-memory counter and wake these users and the members of these rooms.
 
         A section keeps the tick beside what changed and gives it out to syncs whose range includes it.

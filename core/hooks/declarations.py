@@ -142,6 +142,7 @@ class SyncRange:
 
     Both `since` are None in an initial sync, `since_tick` alone when the counter began anew: send what is current.
     Ranges exclude their beginning and include their end. `filter` is the section of that name in the client's filter.
+    `joined_rooms` are rooms that the user may have joined in the range: what is current of them is new to the client.
     """
 
     user_id: UserId
@@ -151,6 +152,7 @@ class SyncRange:
     since_tick: int | None
     until_tick: int
     filter: Mapping[str, Any]
+    joined_rooms: frozenset[RoomId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

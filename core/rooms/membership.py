@@ -15,7 +15,7 @@ from core.graph.graph import Graph
 from core.graph.states import RoomState
 from core.graph.stored_event import StoredEvent
 from core.hooks.manager import PluginManager
-from core.hooks.specs import permissions
+from core.hooks.specs import observers, permissions
 from core.ids import EventId, Requester, RoomId, ServerName, UserId, is_user_id, server_of
 from core.rooms.access import NOT_HERE, RoomAccess
 from core.rooms.profiles import Profiles
@@ -72,12 +72,14 @@ class Memberships:
         )
         if room is None:
             self._remote.join(user, room_id, via, content)
+            self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
             return room_id
         state = self._graph.states.current(room.room_nid)
         authorizer = self._restricted.authorizing_user(room, state, requester.user_nid, user)
         if authorizer is not None:
             content["join_authorised_via_users_server"] = authorizer
         self._send(room, requester.user_id, user, content)
+        self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
         return room_id
 
     def leave(self, requester: Requester, room_id: RoomId, reason: str | None = None) -> None:

@@ -7,6 +7,7 @@ Spec: Client-Server API, "Typing Notifications".
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,8 @@ from core.ids import Requester, RoomId, RoomNid, UserId
 from core.rooms.access import RoomAccess
 from core.rooms.edu_sink import EduSink
 from core.storage.rooms import RoomName
+
+LOG = logging.getLogger(__name__)
 
 SLOT_SECONDS = 0.25
 """How exactly time-outs are kept."""
@@ -184,4 +187,10 @@ class Typing:
             gevent.sleep(max(0.0, due - time.monotonic()))
             for room, user_id in self._book.turn():
                 if user_id.endswith(self._suffix):
-                    self._edus.typing(room, user_id, False)
+                    self._tell_end(room, user_id)
+
+    def _tell_end(self, room: RoomName, user_id: UserId) -> None:
+        try:
+            self._edus.typing(room, user_id, False)
+        except Exception:  # other servers end it by their own time-outs; the wheel must go on
+            LOG.exception("Other servers could not be told that %s has stopped typing.", user_id)

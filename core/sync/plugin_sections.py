@@ -13,7 +13,8 @@ from core.hooks.declarations import SyncRange, SyncSection
 from core.hooks.errors import PluginError, PluginFailed
 from core.hooks.manager import Contribution, PluginManager
 from core.ids import Position, RoomId, UserId
-from core.sync.asking import Asking
+from core.storage.rooms import RoomStore
+from core.sync.asking import Asking, Window
 from core.sync.notifier import Notifier
 from core.sync.sections import Fields
 
@@ -26,13 +27,14 @@ TAKEN = frozenset({"next_batch", "rooms", "account_data", "to_device", "device_l
 class PluginSections:
     """All sections that plugins contributed. A Section of core.sync.sections."""
 
-    def __init__(self, plugins: PluginManager, sections: Sequence[Contribution[SyncSection]]) -> None:
+    def __init__(self, plugins: PluginManager, sections: Sequence[Contribution[SyncSection]], rooms: RoomStore) -> None:
         """Raises PluginError for a key that is the server's own."""
         for one in sections:
             if one.item.name in TAKEN:
                 raise PluginError(f"The plugin {one.plugin} adds {one.item.name} to syncs, which is the server's own.")
         self._plugins = plugins
         self._sections = sections
+        self._rooms = rooms
 
     def current(self, asking: Asking) -> Fields:
         """What holds now."""
@@ -47,6 +49,7 @@ class PluginSections:
 
     def _read(self, asking: Asking, since: Position | None, since_tick: int | None) -> Fields:
         requester, window = asking.request.requester, asking.window
+        joined = frozenset() if since is None else self._joined_rooms(window)
         found: dict[str, bytes] = {}
         for one in self._sections:
             asked = SyncRange(
@@ -57,6 +60,7 @@ class PluginSections:
                 since_tick,
                 window.counted_upto,
                 _filter_of(asking, one.item.name),
+                joined,
             )
             name = f"sync_section:{one.item.name}"
             try:
@@ -66,6 +70,15 @@ class PluginSections:
             if answer is not None:
                 found[one.item.name] = orjson.dumps(answer)
         return found
+
+    def _joined_rooms(self, window: Window) -> frozenset[RoomId]:
+        """The rooms that the user joined in the window; all of theirs where memory does not say."""
+        user = window.user
+        if not window.is_known:
+            nids = set(user.joined)
+        else:
+            nids = {room for room, position in user.own.items() if position > window.since and room in user.joined}
+        return frozenset(name.room_id for name in self._rooms.names(nids).values()) if nids else frozenset()
 
 
 class PluginSync:

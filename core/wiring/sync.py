@@ -94,7 +94,8 @@ def build_sync(
         MOST_TIMELINE,
     )
     lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
-    contributed = PluginSections(ground.plugins, ground.plugins.contributions(contributions.contribute_sync_sections))
+    found = ground.plugins.contributions(contributions.contribute_sync_sections)
+    contributed = PluginSections(ground.plugins, found, graph.rooms)
     sections: list[Section] = [
         AccountDataSection(accounts.account_data_store),
         PushRulesSection(rules, log),

@@ -22,6 +22,7 @@ from core.hooks import (
     PluginApi,
     PluginError,
     Requester,
+    RoomId,
     ServerName,
     SyncRange,
     SyncSection,
@@ -92,11 +93,20 @@ class Presence:
 
     @hookimpl
     def user_active(self, user_id: UserId, device_id: DeviceId | None, set_presence: str) -> None:
-        """A device syncs. Without `set_presence=offline` that makes it present."""
-        if not self._is_tracking or (set_presence == OFFLINE and self._tracker.find(user_id) is None):
+        """A device syncs. That makes it present, unless it says `set_presence=offline`, which changes nothing."""
+        if not self._is_tracking or set_presence == OFFLINE:
             return
         self._tracker.seen(user_id, device_id or "", set_presence, self._clock())
         self._flush_later()
+
+    @hookimpl
+    def user_joined(self, user_id: UserId, room_id: RoomId) -> None:
+        """Who came into a room is shown to those who are there; whom they see there, their own sync asks for."""
+        record = self._tracker.find(user_id) if self._is_tracking else None
+        if record is not None and record.state != OFFLINE:
+            tick = self._api.sync.advance(rooms=(room_id,))
+            self._tracker.tell(record, tick, record.rooms | {room_id})
+            self._tell_servers(record)
 
     def set_status(self, requester: Requester, state: str, status_msg: str | None) -> None:
         """A user says what they are: told at once."""
@@ -105,7 +115,10 @@ class Presence:
         device = requester.device_id or ""
         record = self._tracker.set(requester.user_id, device, state, status_msg, self._clock())
         if not record.is_told:
-            self._tell(record)
+            rooms = self._api.rooms.rooms_of(requester.user_id)
+            tick = self._api.sync.advance(users=(requester.user_id,), rooms=rooms)
+            self._tracker.tell(record, tick, frozenset(rooms), is_own_word=True)
+            self._tell_servers(record)
         self._flush_later()
 
     def read_status(self, requester: Requester, user_id: UserId) -> Mapping[str, Any]:
@@ -138,39 +151,55 @@ class Presence:
     def read(self, asked: SyncRange) -> Mapping[str, Any] | None:
         """The presence of those in rooms with the user, as far as the sync does not know it."""
         is_first = asked.since is None or asked.since_tick is None
+        known = 0 if is_first or asked.since_tick is None else asked.since_tick
         now = self._clock()
         events: list[dict[str, Any]] = []
-        for record in self._tracker.since(0 if is_first or asked.since_tick is None else asked.since_tick):
+        for record in self._tracker.since(0 if asked.joined_rooms else known):
             if record.tick > asked.until_tick or not _is_wanted(record.user_id, asked.filter):
                 continue
-            if is_first and record.state == OFFLINE and not self._settings.include_offline:
-                continue
-            if record.user_id != asked.user_id and not self._api.rooms.is_in_any(asked.user_id, record.rooms):
+            if not self._is_news(record, asked, is_first, record.tick > known):
                 continue
             events.append({"type": TYPE, "sender": record.user_id, "content": record.content(now)})
             if len(events) >= min(MOST_PER_SYNC, asked.filter.get("limit") or MOST_PER_SYNC):
                 break
         return {"events": events} if events else None
 
+    def _is_news(self, record: Record, asked: SyncRange, is_first: bool, is_changed: bool) -> bool:
+        """Whether a sync should tell of a record: it changed, or the user has come to share a room."""
+        if record.user_id == asked.user_id:
+            return is_first or (is_changed and record.is_own_word)
+        if is_first or not is_changed:
+            if record.state == OFFLINE and not (is_first and self._settings.include_offline):
+                return False
+            if not is_changed and record.rooms.isdisjoint(asked.joined_rooms):
+                return False
+        return self._api.rooms.is_in_any(asked.user_id, record.rooms)
+
     def flush(self) -> None:
-        """Tell what was gathered, as far as the budget goes; and come again while there may be more."""
+        """Tell what was gathered, as far as the budget goes; and come again while there may be more.
+
+        All is told under one tick, so whoever waits is woken once. That they are online users are not told themselves.
+        """
         self._is_due = False
         self._flushed_at = self._clock()
         self._tracker.expire(self._flushed_at)
-        spent, started = 0.0, time.thread_time()
+        chosen: list[tuple[Record, frozenset[RoomId]]] = []
+        started = time.thread_time()
         for record in self._tracker.untold():
-            self._tell(record)
-            spent = time.thread_time() - started
-            if spent >= BUDGET_SECONDS:
+            chosen.append((record, frozenset(self._api.rooms.rooms_of(record.user_id))))
+            if time.thread_time() - started >= BUDGET_SECONDS:
                 break
+        if chosen:
+            tick = self._api.sync.advance(rooms=frozenset().union(*(rooms for _, rooms in chosen)))
+            for record, rooms in chosen:
+                self._tracker.tell(record, tick, rooms)
+            for record, _ in chosen:
+                self._tell_servers(record)
         if not self._tracker.is_idle:
             self._flush_later()
 
-    def _tell(self, record: Record) -> None:
-        """Tell those who share a room, here and on other servers."""
-        rooms = self._api.rooms.rooms_of(record.user_id)
-        tick = self._api.sync.advance(users=(record.user_id,), rooms=rooms)
-        self._tracker.tell(record, tick, frozenset(rooms))
+    def _tell_servers(self, record: Record) -> None:
+        """Tell the other servers of a local user's rooms."""
         if record.user_id.endswith(f":{self._api.server.server_name}"):
             servers = self._api.rooms.servers_sharing(record.user_id)
             if servers:

@@ -29,7 +29,7 @@ MAX_DEVICES: Final = 100
 
 @dataclass(slots=True)
 class Record:
-    """One user. `told` is what syncs were last told under `tick`, `rooms` those whose members were told."""
+    """One user. `told` is what syncs were told last, under `tick`; `rooms` are those whose members were told."""
 
     user_id: UserId
     devices: dict[str, str] = field(default_factory=dict)
@@ -38,6 +38,8 @@ class Record:
     active_at: float | None = None
     told: tuple[str, str | None] = (OFFLINE, None)
     tick: int = 0
+    is_own_word: bool = False
+    """Whether what was told last is what the user said, of which their other devices should know."""
     rooms: frozenset[RoomId] = frozenset()
 
     @property
@@ -128,9 +130,10 @@ class Tracker:
             if record is not None and not record.is_told:
                 yield record
 
-    def tell(self, record: Record, tick: int, rooms: frozenset[RoomId]) -> None:
+    def tell(self, record: Record, tick: int, rooms: frozenset[RoomId], is_own_word: bool = False) -> None:
         """Syncs that reach `tick` know of the record as it is now."""
         record.told, record.tick, record.rooms = (record.state, record.status_msg), tick, rooms
+        record.is_own_word = is_own_word
         self._untold.pop(record.user_id, None)
         if record.user_id in self._records:
             self._records.move_to_end(record.user_id)

@@ -34,7 +34,7 @@ class World:
         )
         self.plugin = Presence(PresenceSettings(**settings), api, lambda: self.now)
 
-    def _advance(self, users, rooms):
+    def _advance(self, rooms, users=()):
         self.ticks += 1
         return self.ticks
 
@@ -45,9 +45,9 @@ class World:
         function()
         return wait
 
-    def read(self, user, since_tick=None, **filter):
+    def read(self, user, since_tick=None, joined=(), **filter):
         """{sender: content} of what a sync of the user tells."""
-        asked = SyncRange(user, "D", 1, 2, since_tick, self.ticks, filter)
+        asked = SyncRange(user, "D", 1, 2, since_tick, self.ticks, filter, frozenset(joined))
         events = (self.plugin.read(asked) or {"events": []})["events"]
         return {event["sender"]: event["content"] for event in events}
 
@@ -103,11 +103,33 @@ def test_who_does_not_fit_into_the_budget_is_told_the_next_time(world, monkeypat
     assert set(world.read(BOB)) == {ALICE, BOB}
 
 
+def test_nobody_is_told_that_they_are_online_themselves_but_their_devices_know_what_they_said(world):
+    world.plugin.user_active(BOB, "D", "online")
+    world.run()
+    assert world.read(BOB, 0) == {}
+    assert set(world.read(BOB)) == {BOB}
+    since = world.ticks
+    world.put(BOB, "online", "hi")
+    assert world.read(BOB, since)[BOB]["status_msg"] == "hi"
+
+
+def test_who_comes_into_a_room_sees_who_is_online_there_and_is_seen(world):
+    world.put(BOB, "online")
+    world.put(CAROL, "online")
+    world.put("@erin:here", "online")
+    since = world.ticks
+    world.rooms["@erin:here"] = ["!2"]
+    world.plugin.user_joined("@erin:here", "!2")
+    assert set(world.read("@erin:here", since, joined=["!2"])) == {BOB, CAROL}
+    assert set(world.read(BOB, since)) == {"@erin:here"}
+    assert world.read("@erin:here", world.ticks) == world.read(ALICE, since) == {}
+
+
 def test_the_most_present_device_counts(world):
-    for device, state in (("A", "unavailable"), ("B", "online"), ("C", "offline")):
+    for device, state in (("A", "unavailable"), ("B", "online"), ("B", "offline")):
         world.plugin.user_active(BOB, device, state)
     assert world.plugin.read_status(Requester(ALICE, 1, "D", 1), BOB)["presence"] == "online"
-    world.plugin.user_active(BOB, "B", "offline")
+    world.plugin.user_active(BOB, "B", "unavailable")
     assert world.plugin.read_status(Requester(ALICE, 1, "D", 1), BOB)["presence"] == "unavailable"
 
 

@@ -231,6 +231,7 @@ TOLD = [
         {"user_id": ALICE, "device_id": "D", "set_presence": "online"},
         f"{ALICE} active, online",
     ),
+    (observers.user_joined, {"user_id": ALICE, "room_id": "!r"}, f"{ALICE} joined !r"),
     (observers.room_gone, {"room_id": "!r", "is_purged": True}, "!r purged"),
     (
         observers.media_stored,

@@ -36,6 +36,14 @@ def room_created(user_id: UserId, room_id: RoomId, request: Mapping[str, Any]) -
 
 
 @spec(Kind.TELL)
+def user_joined(user_id: UserId, room_id: RoomId) -> None:
+    """Told after a local user joined a room, by themselves; not for a change of their profile in it.
+
+    Nothing is answered, all are told. May block; the client waits. A failure is counted and ignored. Since 0.1.
+    """
+
+
+@spec(Kind.TELL)
 def profile_updated(user_id: UserId, displayname: str | None, avatar_url: str | None, by_admin: bool) -> None:
     """Told after a local user's profile changed; the arguments are the profile as it is now.
 

@@ -51,6 +51,17 @@ def test_syncs_tell_of_a_status_first_next_and_while_waiting(alice, bob, room):
     assert bob.user_id not in present(alice.sync(answer["next_batch"], set_presence="offline"))
 
 
+def test_who_joins_sees_who_is_there_and_is_seen(alice, bob, server):
+    room = alice.create_room(preset="public_chat")
+    put(alice, "online")
+    put(bob, "unavailable", status_msg="new")
+    since, own_since = (user.sync(set_presence="offline")["next_batch"] for user in (alice, bob))
+    put(alice, "online", status_msg="here")
+    bob.join(room)
+    assert present(bob.sync(own_since, set_presence="unavailable"))[alice.user_id] == ("online", "here")
+    assert present(alice.sync(since, set_presence="online"))[bob.user_id] == ("unavailable", "new")
+
+
 def test_nobody_hears_of_strangers(alice, bob, server):
     stranger = server.register()
     since = stranger.sync(set_presence="offline")["next_batch"]

@@ -42,6 +42,12 @@ def room_created(user_id: str, room_id: str, request: Mapping[str, Any]) -> None
 
 
 @hookimpl
+def user_joined(user_id: str, room_id: str) -> None:
+    """Somebody came into a room."""
+    LINES.append(f"{user_id} joined {room_id}")
+
+
+@hookimpl
 def profile_updated(user_id: str, displayname: str | None) -> None:
     """A profile has changed."""
     LINES.append(f"{user_id} is {displayname}")
