@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.events.event_filter import RoomEventFilter
+from core.events.event_filter import Relation, RoomEventFilter
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
 from core.graph.history import HistoryToken
@@ -163,7 +163,8 @@ class Paging:
         visible = self._viewing.visible(events, requester.user_nid, requester.user_id)
         if wanted == RoomEventFilter():
             return visible
-        return [stored for stored in visible if matches(wanted, stored)]
+        related = related_by(self._graph, visible) if wanted.judges_relations else {}
+        return [stored for stored in visible if matches(wanted, stored, related.get(stored.event_id, ()))]
 
     def _members_of(self, events: Sequence[StoredEvent], sight: Sight) -> list[StoredEvent]:
         """The member events of the senders, in the state the requester sees."""
@@ -174,6 +175,16 @@ class Paging:
         return self._graph.history.around(stored)[0]
 
 
-def matches(wanted: RoomEventFilter, stored: StoredEvent) -> bool:
-    """Whether a filter lets an event through."""
-    return wanted.matches_event(stored.type, stored.sender, stored.room_id, stored.content)
+def matches(wanted: RoomEventFilter, stored: StoredEvent, related: Iterable[Relation] = ()) -> bool:
+    """Whether a filter lets an event through that `related` others relate to."""
+    return wanted.matches_event(stored.type, stored.sender, stored.room_id, stored.content, lambda: related)
+
+
+def related_by(graph: Graph, events: Iterable[StoredEvent]) -> dict[EventId, list[Relation]]:
+    """(relation type, sender) of everything that relates to each of some events."""
+    found: dict[EventId, list[Relation]] = {}
+    relations = graph.relations.children([stored.event_id for stored in events])
+    texts = graph.texts.texts({nid for one in relations for nid in (one.rel_type_nid, one.sender_nid)})
+    for one in relations:
+        found.setdefault(one.parent_id, []).append((texts[one.rel_type_nid], texts[one.sender_nid]))
+    return found
