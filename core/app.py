@@ -61,7 +61,9 @@ class App:
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
         self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
         self._plugin_work: list[PluginWork] = []
-        self._consumers = [_runner(self.ground, consumer) for consumer in (self.rooms.profile_updates,)]
+        self._consumers = [
+            _runner(self.ground, consumer) for consumer in (self.rooms.profile_updates, *self.relations.consumers)
+        ]
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""

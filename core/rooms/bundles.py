@@ -32,6 +32,8 @@ ROOMS_BYTES = 8 * 1024 * 1024
 """How much is kept of which rooms have relations."""
 MOST_GENERATIONS = 100_000
 """Of so many rooms it is known since when their aggregates hold; beyond that all are read again."""
+MOST_LOOKED_AT = 2_000
+"""So many related events are loaded to find what a viewer may see who may not see all."""
 _ROOM_ENTRY_BYTES = 150
 _EDITS_AT_ONCE = 20
 
@@ -216,9 +218,10 @@ class RelationBundles:
     def _visible_part(
         self, parents: Sequence[StoredEvent], viewer: Viewer, ignored: Collection[TextNid]
     ) -> dict[EventId, Aggregate]:
-        """The aggregates over only what the viewer may see of the children; every one of them is looked at."""
+        """The aggregates over only what the viewer may see of the children; the newest of them are looked at."""
         types = self._types()
         children = self._store.children(parents[0].room_nid, [parent.event_id for parent in parents], types.keys())
+        children = children[-MOST_LOOKED_AT:]
         events = self._events.by_nids(child.nid for child in children).values() if children else ()
         visible = {stored.nid for stored in self._viewing.visible(events, viewer.user_nid, viewer.user_id)}
         found = {}

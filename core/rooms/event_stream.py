@@ -116,7 +116,8 @@ class EventStream:
         shown = []
         for stored in events:
             is_own = stored.type == "m.room.member" and stored.state_key == requester.user_id
-            if stored.sender in ignored or (rooms is not None and stored.room_nid not in rooms and not is_own):
+            is_ignored = stored.sender in ignored and (is_own or not stored.is_state)
+            if is_ignored or (rooms is not None and stored.room_nid not in rooms and not is_own):
                 continue
             if is_own or self._viewing.may_see(stored, requester.user_nid, requester.user_id):
                 shown += self._client_events.render((stored,), viewer, is_bundled=False)

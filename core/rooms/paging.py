@@ -5,7 +5,7 @@ Spec: Client-Server API, "Syncing" (paginating) and "Event Context".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.events.event_filter import Relation, RoomEventFilter
@@ -14,7 +14,7 @@ from core.graph.graph import Graph
 from core.graph.history import HistoryToken
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventId, Position, Requester, RoomId
+from core.ids import EventId, Position, Requester, RoomId, UserId, UserNid
 from core.rooms.access import RoomAccess, Sight, viewer_of
 from core.rooms.reading import Reading
 from core.storage.log import LogTail
@@ -58,6 +58,7 @@ class Paging:
         client_events: ClientEvents,
         reading: Reading,
         tail: LogTail,
+        ignored_by: Callable[[UserNid], Collection[UserId]],
     ) -> None:
         self._graph = graph
         self._access = access
@@ -65,6 +66,7 @@ class Paging:
         self._client_events = client_events
         self._reading = reading
         self._tail = tail
+        self._ignored_by = ignored_by
 
     def messages(
         self,
@@ -160,6 +162,9 @@ class Paging:
         left_at = sight.left_at
         if left_at is not None:
             events = [stored for stored in events if stored.main_index <= left_at]
+        ignored = self._ignored_by(requester.user_nid)
+        if ignored:  # state events are shown whoever sent them. Spec: "Ignoring Users"
+            events = [stored for stored in events if stored.is_state or stored.sender not in ignored]
         visible = self._viewing.visible(events, requester.user_nid, requester.user_id)
         if wanted == RoomEventFilter():
             return visible

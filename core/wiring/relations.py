@@ -18,12 +18,14 @@ from core.api.client import (
 from core.api.client import relations as relations_api
 from core.push.rules import PushRules
 from core.rooms.event_stream import EventStream
+from core.rooms.forgetting import ForgetOnLeave
 from core.rooms.initial_sync import InitialSync
 from core.rooms.relations import Relations
 from core.rooms.reports import Reports
 from core.rooms.threads import Threads
 from core.rooms.timestamp_lookup import TimestampLookup
 from core.rooms.upgrade import RoomUpgrades
+from core.storage.consumers import Consumer
 from core.storage.event_times import EventTimeStore
 from core.storage.reports import ReportStore
 from core.wiring.accounts import AccountsPart
@@ -38,6 +40,7 @@ class RelationsPart:
     reports: ReportStore
     upgrades: RoomUpgrades
     stream: EventStream
+    consumers: list[Consumer]
     blueprints: list[Blueprint]
 
 
@@ -76,4 +79,5 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
         room_initial_sync.blueprint(snapshots, gate),
         old_sync.blueprint(stream, snapshots, rooms.reading, graph.events, gate),
     ]
-    return RelationsPart(report_store, upgrades, stream, blueprints)
+    consumers: list[Consumer] = [ForgetOnLeave(graph, name)] if ground.config.rooms.forget_rooms_on_leave else []
+    return RelationsPart(report_store, upgrades, stream, consumers, blueprints)

@@ -112,7 +112,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
-    paging = Paging(graph, access, viewing, client_events, reading, storage.tail)
+    paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
     return RoomsPart(
         graph=graph,
         viewing=viewing,

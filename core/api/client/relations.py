@@ -24,7 +24,8 @@ class RelationsQuery(JsonSchema):
 
     start = QueryString(data_key="from", load_default=None)
     stop = QueryString(data_key="to", load_default=None)
-    direction = QueryString(data_key="dir", load_default="b", validate=OneOf(["b", "f"]))
+    direction = QueryString(data_key="dir", load_default=None, validate=OneOf(["b", "f"]))
+    unstable_direction = QueryString(data_key="org.matrix.msc3715.dir", load_default="b", validate=OneOf(["b", "f"]))
     limit = QueryInt(load_default=DEFAULT_LIMIT, validate=Range(min=1))
     recurse = QueryBool(load_default=None)
     unstable_recurse = QueryBool(data_key="org.matrix.msc3981.recurse", load_default=None)
@@ -49,7 +50,7 @@ def blueprint(relations: Relations, paging: Paging, gate: Gate) -> Blueprint:
             event_type,
             start,
             stop,
-            query["direction"] == "b",
+            (query["direction"] or query["unstable_direction"]) == "b",
             query["limit"],
             bool(recurse),
         )

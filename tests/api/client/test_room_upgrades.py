@@ -115,3 +115,12 @@ def test_who_may_not_is_refused_and_nothing_happens(alice, bob):
         assert (refused.value.status, refused.value.errcode) == error
     with pytest.raises(Refused):
         state(alice, room, "m.room.tombstone")
+
+
+def test_push_rules_of_the_old_room_hold_in_the_new_one(alice, bob):
+    room = alice.create_room(room_version="11", preset="public_chat")
+    bob.join(room)
+    bob.put(f"/v3/pushrules/global/room/{quote(room, safe='')}", {"actions": []})
+    new = upgrade(alice, room)
+    bob.join(new)
+    assert bob.get(f"/v3/pushrules/global/room/{quote(new, safe='')}")["actions"] == []
