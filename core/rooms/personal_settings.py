@@ -6,16 +6,20 @@ Spec: Client-Server API, "Room Upgrades", server behavior.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from core.errors import MatrixError
 from core.graph.graph import Graph
 from core.ids import RoomId, UserId, UserNid, is_room_id
 from core.storage.account_data import AccountDataStore
 from core.storage.rooms import RoomName
 from core.storage.writer import Transaction, Writer
+
+logger = logging.getLogger(__name__)
 
 Carrier = Callable[[UserNid, RoomId, RoomId], None]
 """Carries further settings of a user from an old room to a new one, as push rules."""
@@ -61,7 +65,10 @@ class PersonalSettings:
         if (tags is not None and not has_tags) or direct is not None:
             self._writer.submit(job, user_nid)
         for carrier in self._carriers:
-            carrier(user_nid, old, new)
+            try:
+                carrier(user_nid, old, new)
+            except MatrixError as refused:  # as too many rules: the join stands
+                logger.info("Settings for %s were not carried over to %s: %s", old, new, refused.sentence)
 
 
 def _with_room(content: bytes | None, old: RoomId, new: RoomId) -> bytes | None:

@@ -302,3 +302,18 @@ def test_nobody_redacts_what_is_another_users_without_the_power_for_it(alice, bo
         with pytest.raises(Refused) as refused:
             send()
         assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
+
+
+def test_a_thread_whose_newest_replies_are_hidden_shows_those_one_may_see(alice, bob):
+    visibility = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    room = alice.create_room(preset="public_chat", initial_state=[visibility])
+    bob.join(room)
+    root = alice.send(room, "root")
+    seen = alice.send(room, related(root, "m.thread", "seen"))
+    bob.post(f"/v3/rooms/{room}/leave")
+    alice.send(room, related(root, "m.thread", "missed"))
+    bob.join(room)
+    thread = bundle(bob, room, root)["m.thread"]
+    assert (thread["latest_event"]["event_id"], thread["count"]) == (seen, 1)
+    last = alice.send(room, related(root, "m.thread", "seen too"))
+    assert bundle(bob, room, root)["m.thread"]["latest_event"]["event_id"] == last

@@ -124,3 +124,36 @@ def test_push_rules_of_the_old_room_hold_in_the_new_one(alice, bob):
     new = upgrade(alice, room)
     bob.join(new)
     assert bob.get(f"/v3/pushrules/global/room/{quote(new, safe='')}")["actions"] == []
+
+
+def test_levels_that_are_strings_become_numbers_where_the_new_version_wants_them(alice):
+    room = alice.create_room(room_version="9")
+    levels = {"users": {alice.user_id: "100", "@other:example.org": "50"}, "events": {"m.room.name": "60"}, "ban": "70"}
+    alice.set_state(room, "m.room.power_levels", levels)
+    found = state(alice, upgrade(alice, room, "10"), "m.room.power_levels")
+    assert (found["users"], found["ban"]) == ({alice.user_id: 100, "@other:example.org": 50}, 70)
+    assert found["events"] == {"m.room.name": 60}
+
+
+def test_join_rules_that_the_new_version_does_not_know_become_invite(alice):
+    room = alice.create_room(room_version="11")
+    allow = [{"type": "m.room_membership", "room_id": "!other:example.org"}]
+    alice.set_state(room, "m.room.join_rules", {"join_rule": "knock_restricted", "allow": allow})
+    new = upgrade(alice, room, "10")
+    assert state(alice, new, "m.room.join_rules")["join_rule"] == "knock_restricted"
+    assert state(alice, upgrade(alice, new, "9"), "m.room.join_rules") == {"join_rule": "invite"}
+
+
+def test_the_listing_in_the_directory_moves(alice):
+    room = alice.create_room(room_version="11", preset="public_chat", visibility="public")
+    new = upgrade(alice, room)
+    shown = {one: alice.get(f"/v3/rooms/{one}/initialSync")["visibility"] for one in (room, new)}
+    assert shown == {room: "private", new: "public"}
+
+
+@pytest.mark.parametrize("creators", [["not a user"], "@a:x", [5]])
+def test_wrong_additional_creators_are_refused(alice, creators):
+    room = alice.create_room()
+    with pytest.raises(Refused) as refused:
+        upgrade(alice, room, additional_creators=creators)
+    assert refused.value.status == 400
