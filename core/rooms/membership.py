@@ -84,8 +84,12 @@ class Memberships:
         if authorizer is not None:
             content["join_authorised_via_users_server"] = authorizer
         self._send(room, requester.user_id, user, content)
-        self._personal.carry_into(requester.user_nid, user, room)
+        self.carry_settings(requester, room)
         return room_id
+
+    def carry_settings(self, requester: Requester, room: RoomName) -> None:
+        """Take over what the requester, who is in the room now, had set for the room it replaces."""
+        self._personal.carry_into(requester.user_nid, room)
 
     def leave(self, requester: Requester, room_id: RoomId, reason: str | None = None) -> None:
         """Leave a room, reject an invite, or take back a knock; leaving where one is not any more does nothing."""

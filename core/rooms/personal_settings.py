@@ -14,7 +14,7 @@ import orjson
 
 from core.errors import MatrixError
 from core.graph.graph import Graph
-from core.ids import RoomId, UserId, UserNid, is_room_id
+from core.ids import RoomId, UserNid, is_room_id
 from core.storage.account_data import AccountDataStore
 from core.storage.rooms import RoomName
 from core.storage.writer import Transaction, Writer
@@ -38,7 +38,7 @@ class PersonalSettings:
         """Let another part carry its settings as well."""
         self._carriers.append(carrier)
 
-    def carry_into(self, user_nid: UserNid, user_id: UserId, room: RoomName) -> None:
+    def carry_into(self, user_nid: UserNid, room: RoomName) -> None:
         """Carry over what the user had set for the room's predecessor, if it has one that they were in."""
         create = self._graph.states.current(room.room_nid).event("m.room.create")
         predecessor = None if create is None else create.content.get("predecessor")

@@ -157,3 +157,11 @@ def test_wrong_additional_creators_are_refused(alice, creators):
     with pytest.raises(Refused) as refused:
         upgrade(alice, room, additional_creators=creators)
     assert refused.value.status == 400
+
+
+def test_settings_follow_into_a_replacement_that_was_made_by_hand(alice):
+    room = alice.create_room()
+    tags = {"tags": {"m.favourite": {}}}
+    alice.put(f"/v3/user/{alice.user_id}/rooms/{room}/account_data/m.tag", tags)
+    new = alice.create_room(creation_content={"predecessor": {"room_id": room}})
+    assert alice.get(f"/v3/user/{alice.user_id}/rooms/{new}/account_data/m.tag") == tags
