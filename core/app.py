@@ -24,6 +24,7 @@ from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
 from core.wiring.push import build_push, build_push_rules
 from core.wiring.receipts import build_receipts
+from core.wiring.relations import build_relations
 from core.wiring.rooms import build_rooms
 from core.wiring.sync import build_sync
 
@@ -37,6 +38,7 @@ class App:
         self.accounts = build_accounts(self.ground, self.push_rules, [device_departures(self.ground).leave])
         self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
+        self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules)
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
@@ -51,6 +53,7 @@ class App:
             *self.accounts.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
+            *self.relations.blueprints,
             *self.sync.blueprints,
             *self.receipts.blueprints,
             *contributed_blueprints(self.ground),
@@ -58,7 +61,9 @@ class App:
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
         self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
         self._plugin_work: list[PluginWork] = []
-        self._consumers = [_runner(self.ground, consumer) for consumer in (self.rooms.profile_updates,)]
+        self._consumers = [
+            _runner(self.ground, consumer) for consumer in (self.rooms.profile_updates, *self.relations.consumers)
+        ]
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
@@ -74,6 +79,7 @@ class App:
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
         self.sync.notifier.stop_waiting()
+        self.relations.stream.stop_waiting()
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""

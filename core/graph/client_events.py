@@ -37,17 +37,21 @@ class Viewer:
     scope: str = ""
 
 
+Render = Callable[[Sequence[StoredEvent], Mapping[EventId, bytes]], list[bytes]]
+"""Renders events of the same room in the form of the answer at hand, with these aggregations."""
+
+
 class Bundles(Protocol):
     """Aggregations of relations, as they go into `unsigned`."""
 
-    def of(self, events: Sequence[StoredEvent], viewer: Viewer) -> Mapping[EventId, bytes]:
-        """The JSON object of `m.relations` for each event that has one."""
+    def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
+        """The JSON object of `m.relations` for each event that has one; `render` is for the events in it."""
 
 
 class NoBundles:
     """No aggregations: for answers in which the specification has none."""
 
-    def of(self, events: Sequence[StoredEvent], viewer: Viewer) -> Mapping[EventId, bytes]:
+    def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """Nothing."""
         return {}
 
@@ -89,11 +93,29 @@ class ClientEvents:
         listed = list(events)
         if not listed:
             return []
+
+        def render(inner: Sequence[StoredEvent], bundled: Mapping[EventId, bytes]) -> list[bytes]:
+            return self._render(inner, viewer, bundled, with_room_id, with_membership, with_replaced)
+
+        return render(listed, self._bundles.of(listed, viewer, render) if is_bundled else {})
+
+    def stripped(self, events: Iterable[StoredEvent]) -> bytes:
+        """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
+        return b"[" + b",".join(stripped(stored) for stored in events) + b"]"
+
+    def _render(
+        self,
+        listed: Sequence[StoredEvent],
+        viewer: Viewer,
+        bundled: Mapping[EventId, bytes],
+        with_room_id: bool,
+        with_membership: bool,
+        with_replaced: bool,
+    ) -> list[bytes]:
         own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
-        bundled = self._bundles.of(listed, viewer) if is_bundled else {}
         memberships = None
-        if with_membership:
+        if with_membership and listed:
             memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
         now = self._now_ms()
         rendered = []
@@ -113,10 +135,6 @@ class ClientEvents:
             room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
             rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
         return rendered
-
-    def stripped(self, events: Iterable[StoredEvent]) -> bytes:
-        """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
-        return b"[" + b",".join(stripped(stored) for stored in events) + b"]"
 
     def _parts(self, stored: StoredEvent, with_replaced: bool) -> tuple[bytes, bytes | None]:
         """(the object without its closing brace, the unsigned fields that never change, None where not looked up)."""

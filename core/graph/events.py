@@ -42,6 +42,10 @@ class EventReader:
         """One event by number. Raises KeyError for a number that no event has (any more)."""
         return self._cache.get(nid) or self.by_nids((nid,))[nid]
 
+    def in_memory(self, nid: EventNid) -> StoredEvent | None:
+        """One event by number, if it is at hand: for those who must not wait."""
+        return self._cache.get(nid)
+
     def by_nids(self, nids: Iterable[EventNid], source: Transaction | None = None) -> dict[EventNid, StoredEvent]:
         """Events by number, in the order asked. `source` is a transaction whose own writes are to be seen."""
         wanted = list(nids)

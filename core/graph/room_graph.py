@@ -78,6 +78,12 @@ class RoomGraph:
         appended = self._appender.direct(room_nid, apply)
         return CreatedRoom(room_nid, founded, appended.events)
 
+    def check_creation(self, version: RoomVersion, drafts: Sequence[Draft], room_id: RoomId) -> None:
+        """Raise AuthRuleViolation or EventRefused where `create` would; writes nothing but strings' numbers."""
+        self._intern(drafts)
+        named = None if version.room_id_is_create_hash else room_id
+        self._appender.restarting(lambda: self._found(version, named, RoomNid(0), drafts))
+
     def send(self, room: RoomNid, drafts: Drafts, transaction_id: TransactionId | None = None) -> list[StoredEvent]:
         """Send events of local users, one after another, in one transaction; returns them once they are durable.
 
@@ -105,6 +111,11 @@ class RoomGraph:
             if done is not None:
                 return done
         raise AssertionError("the last attempt does not give up")
+
+    def find_sent(self, transaction_id: TransactionId) -> StoredEvent | None:
+        """The event that a repeated request has made before."""
+        sent = self._requests.find(transaction_id)
+        return None if sent is None else self._bench.events.by_nid(sent)
 
     def append(self, room: RoomNid, admissions: Sequence[Admission], is_entrance: bool = False) -> Appended:
         """Let events in, in the order given, all in one transaction.

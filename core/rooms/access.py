@@ -78,6 +78,13 @@ class RoomAccess:
             return Sight(room, membership, self._graph.states.after(membership.event_nid))
         raise Forbidden(NOT_HERE.format(room_id))
 
+    def find_sight(self, requester: Requester, room_id: RoomId) -> Sight | None:
+        """As `sight`, but None where the requester may see nothing."""
+        try:
+            return self.sight(requester, room_id)
+        except Forbidden:
+            return None
+
     def is_world_readable(self, room: RoomNid) -> bool:
         """Whether anybody may read the room's history as it is now."""
         current = self._graph.states.current(room).event("m.room.history_visibility")

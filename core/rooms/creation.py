@@ -72,7 +72,10 @@ class RoomCreation:
                 f"The room cannot start like this: {refused.sentence}", errcode="M_INVALID_ROOM_STATE"
             ) from refused
         self._name_and_list(requester, room, created.room_nid)
-        self._invite(requester, room, RoomName(created.room_nid, created.room_id, room.version))
+        name = RoomName(created.room_nid, created.room_id, room.version)
+        if "predecessor" in room.creation_content:
+            self._memberships.carry_settings(requester, name)
+        self._invite(requester, room, name)
         return created.room_id
 
     def _check_plugins_on_names(self, requester: Requester, room: NewRoom) -> None:

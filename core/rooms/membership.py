@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.accounts.invite_permission import InvitePermissions, InviteVerdict
 from core.errors import BadRequest, Forbidden, NotFound
 from core.graph.drafts import Draft
 from core.graph.graph import Graph
@@ -18,6 +19,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, permissions
 from core.ids import EventId, Requester, RoomId, ServerName, UserId, is_user_id, server_of
 from core.rooms.access import NOT_HERE, RoomAccess
+from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profiles import Profiles
 from core.rooms.remote_rooms import RemoteRooms
 from core.rooms.residents import Residents
@@ -39,9 +41,13 @@ class Memberships:
         plugins: PluginManager,
         server_name: ServerName,
         residents: Residents,
+        invite_permissions: InvitePermissions,
+        personal: PersonalSettings,
     ) -> None:
         self._graph = graph
         self._residents = residents
+        self._invite_permissions = invite_permissions
+        self._personal = personal
         self._access = access
         self._profiles = profiles
         self._restricted = restricted
@@ -80,7 +86,12 @@ class Memberships:
             content["join_authorised_via_users_server"] = authorizer
         self._send(room, requester.user_id, user, content)
         self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
+        self.carry_settings(requester, room)
         return room_id
+
+    def carry_settings(self, requester: Requester, room: RoomName) -> None:
+        """Take over what the requester, who is in the room now, had set for the room it replaces."""
+        self._personal.carry_into(requester.user_nid, room)
 
     def leave(self, requester: Requester, room_id: RoomId, reason: str | None = None) -> None:
         """Leave a room, reject an invite, or take back a knock; leaving where one is not any more does nothing."""
@@ -115,6 +126,7 @@ class Memberships:
         if server_of(target) != self._server_name:
             self._remote.invite(room.room_id, requester.user_id, target, content)
             return
+        self._require_wanted(target, requester.user_id)
         self._send(room, requester.user_id, target, content)
 
     def kick(self, requester: Requester, room_id: RoomId, target: UserId, reason: str | None = None) -> None:
@@ -180,6 +192,12 @@ class Memberships:
         found = self._member(room, target)
         assert found is not None, "the member event was just sent"
         return found.event_id
+
+    def _require_wanted(self, target: UserId, inviter: UserId) -> None:
+        """Raise Forbidden where a user of this server wants no invite by `inviter`. Spec: "Invite permission"."""
+        nid = self._graph.texts.find(target)
+        if nid is not None and self._invite_permissions.verdict(nid, inviter) is InviteVerdict.BLOCK:
+            raise Forbidden(f"{target} does not want to be invited by you.", errcode="M_INVITE_BLOCKED")
 
     def _send(self, room: RoomName, sender: UserId, target: UserId, content: Mapping[str, Any]) -> StoredEvent:
         return self._graph.write.send(room.room_nid, [Draft("m.room.member", sender, content, target)])[0]

@@ -5,16 +5,16 @@ Spec: Client-Server API, "Syncing" (paginating) and "Event Context".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from core.events.event_filter import RoomEventFilter
+from core.events.event_filter import Relation, RoomEventFilter
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
 from core.graph.history import HistoryToken
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventId, Position, Requester, RoomId
+from core.ids import EventId, Position, Requester, RoomId, UserId, UserNid
 from core.rooms.access import RoomAccess, Sight, viewer_of
 from core.rooms.reading import Reading
 from core.storage.log import LogTail
@@ -58,6 +58,7 @@ class Paging:
         client_events: ClientEvents,
         reading: Reading,
         tail: LogTail,
+        ignored_by: Callable[[UserNid], Collection[UserId]],
     ) -> None:
         self._graph = graph
         self._access = access
@@ -65,6 +66,7 @@ class Paging:
         self._client_events = client_events
         self._reading = reading
         self._tail = tail
+        self._ignored_by = ignored_by
 
     def messages(
         self,
@@ -160,10 +162,14 @@ class Paging:
         left_at = sight.left_at
         if left_at is not None:
             events = [stored for stored in events if stored.main_index <= left_at]
+        ignored = self._ignored_by(requester.user_nid)
+        if ignored:  # state events are shown whoever sent them. Spec: "Ignoring Users"
+            events = [stored for stored in events if stored.is_state or stored.sender not in ignored]
         visible = self._viewing.visible(events, requester.user_nid, requester.user_id)
         if wanted == RoomEventFilter():
             return visible
-        return [stored for stored in visible if matches(wanted, stored)]
+        related = related_by(self._graph, visible) if wanted.judges_relations else {}
+        return [stored for stored in visible if matches(wanted, stored, related.get(stored.event_id, ()))]
 
     def _members_of(self, events: Sequence[StoredEvent], sight: Sight) -> list[StoredEvent]:
         """The member events of the senders, in the state the requester sees."""
@@ -174,6 +180,16 @@ class Paging:
         return self._graph.history.around(stored)[0]
 
 
-def matches(wanted: RoomEventFilter, stored: StoredEvent) -> bool:
-    """Whether a filter lets an event through."""
-    return wanted.matches_event(stored.type, stored.sender, stored.room_id, stored.content)
+def matches(wanted: RoomEventFilter, stored: StoredEvent, related: Iterable[Relation] = ()) -> bool:
+    """Whether a filter lets an event through that `related` others relate to."""
+    return wanted.matches_event(stored.type, stored.sender, stored.room_id, stored.content, lambda: related)
+
+
+def related_by(graph: Graph, events: Iterable[StoredEvent]) -> dict[EventId, list[Relation]]:
+    """(relation type, sender) of everything that relates to each of some events."""
+    found: dict[EventId, list[Relation]] = {}
+    relations = graph.relations.children([stored.event_id for stored in events])
+    texts = graph.texts.texts({nid for one in relations for nid in (one.rel_type_nid, one.sender_nid)})
+    for one in relations:
+        found.setdefault(one.parent_id, []).append((texts[one.rel_type_nid], texts[one.sender_nid]))
+    return found

@@ -12,8 +12,10 @@ from typing import Any
 from core.errors import BadJson, Forbidden, NotFound
 from core.events.event import Event
 from core.events.limits import MAX_FIELD_BYTES
+from core.events.power_levels import PowerLevels
 from core.graph.drafts import Draft, TransactionId
 from core.graph.graph import Graph
+from core.graph.stored_event import StoredEvent
 from core.hooks.manager import PluginManager
 from core.hooks.specs import events as event_hooks
 from core.hooks.specs import permissions
@@ -21,18 +23,32 @@ from core.hooks.verdicts import Reject, Replace
 from core.ids import EventId, Requester, RoomId
 from core.rooms.access import RoomAccess, scope_of
 from core.rooms.aliases import AliasChecks
+from core.rooms.annotations import RelationRules
 from core.rooms.room_view import GraphRoomView
 from core.storage.rooms import RoomName
+
+REDACTIONS_AT_ONCE = 50
+"""So many related events are redacted in one transaction."""
+_WITH_REL_TYPES = ("org.matrix.msc3912.with_relations", "with_rel_types")
+"""What a redaction says about related events: by the name that clients use today, and by the proposal's final one."""
 
 
 class Sending:
     """Sends message and state events for local users."""
 
-    def __init__(self, graph: Graph, access: RoomAccess, aliases: AliasChecks, plugins: PluginManager) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        access: RoomAccess,
+        aliases: AliasChecks,
+        plugins: PluginManager,
+        relations: RelationRules,
+    ) -> None:
         self._graph = graph
         self._access = access
         self._aliases = aliases
         self._plugins = plugins
+        self._relations = relations
 
     def send(
         self, requester: Requester, room_id: RoomId, event_type: str, content: Mapping[str, Any], txn_id: str
@@ -43,21 +59,64 @@ class Sending:
             raise BadJson("'redacts' must be the id of an event.")
         room = self._access.known(room_id)
         if redacts is not None:
+            target = self._graph.events.by_id(EventId(redacts))
+            if target is not None and target.room_nid == room.room_nid and not self._may_redact(requester, target):
+                raise Forbidden(f"You may not redact {redacts}: it is not yours, and your power level is too low.")
             content = _without_redacts(content)
         draft = Draft(event_type, requester.user_id, content, redacts=EventId(redacts) if redacts else None)
-        return self._send(requester, room, draft, _transaction(requester, f"send/{room_id}/{event_type}", txn_id))
+        transaction = _transaction(requester, f"send/{room_id}/{event_type}", txn_id)
+        if "m.relates_to" in content:
+            sent = self._graph.write.find_sent(transaction)
+            if sent is not None:
+                return sent.event_id
+            self._relations.check(room.room_nid, requester.user_nid, event_type, content)
+        return self._send(requester, room, draft, transaction)
 
     def redact(
         self, requester: Requester, room_id: RoomId, event_id: EventId, content: Mapping[str, Any], txn_id: str
     ) -> EventId:
-        """Redact an event of the room. Raises NotFound where the room has no such event."""
+        """Redact an event of the room, and what relates to it where the content asks for that (MSC3912).
+
+        Raises NotFound where the room has no such event, Forbidden where the requester may not redact it.
+        """
         room = self._access.joined(requester, room_id)
         target = self._graph.events.by_id(event_id)
         if target is None or target.room_nid != room.room_nid:
             raise NotFound(f"There is no event {event_id} in this room.")
-        content = _without_redacts(content)
+        if not self._may_redact(requester, target):
+            raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
+        with_rel_types = _with_rel_types(content)
+        content = {key: value for key, value in _without_redacts(content).items() if key not in _WITH_REL_TYPES}
         draft = Draft("m.room.redaction", requester.user_id, content, redacts=event_id)
-        return self._send(requester, room, draft, _transaction(requester, f"redact/{room_id}/{event_id}", txn_id))
+        sent = self._send(requester, room, draft, _transaction(requester, f"redact/{room_id}/{event_id}", txn_id))
+        if with_rel_types:
+            self._redact_related(requester, room, event_id, with_rel_types, content)
+        return sent
+
+    def _redact_related(
+        self,
+        requester: Requester,
+        room: RoomName,
+        event_id: EventId,
+        rel_types: frozenset[str],
+        content: Mapping[str, Any],
+    ) -> None:
+        """Redact those of the related events that the requester may redact."""
+        found = self._relations.related_to(room.room_nid, event_id, rel_types)
+        drafts = [
+            Draft("m.room.redaction", requester.user_id, content, redacts=stored.event_id)
+            for stored in found
+            if self._may_redact(requester, stored)
+        ]
+        for first in range(0, len(drafts), REDACTIONS_AT_ONCE):
+            self._graph.write.send(room.room_nid, drafts[first : first + REDACTIONS_AT_ONCE])
+
+    def _may_redact(self, requester: Requester, target: StoredEvent) -> bool:
+        """Whether the redaction would have an effect; where it would not, the client is to know."""
+        if target.sender == requester.user_id:
+            return True
+        levels = PowerLevels.of(self._graph.states.current(target.room_nid).event)
+        return levels.of_user(requester.user_id) >= levels.to("redact")
 
     def set_state(
         self, requester: Requester, room_id: RoomId, event_type: str, state_key: str, content: Mapping[str, Any]
@@ -125,6 +184,14 @@ def draft_event(room: RoomName, draft: Draft) -> Event:
         draft.redacts,
         {},
     )
+
+
+def _with_rel_types(content: Mapping[str, Any]) -> frozenset[str]:
+    """The relation types that are to be redacted too; '*' stands for all. Raises BadJson."""
+    listed: Any = next((content[key] for key in _WITH_REL_TYPES if key in content), [])
+    if not isinstance(listed, list) or not all(isinstance(rel_type, str) for rel_type in listed):
+        raise BadJson("with_rel_types must be an array of relation types.")
+    return frozenset(listed)
 
 
 def _without_redacts(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,10 @@ class EventRow(Table):
 
     class Meta:
         table_name = "events"
-        indexes = ((("room_nid", "local_depth", "event_nid"), False),)
+        indexes = (
+            (("room_nid", "local_depth", "event_nid"), False),
+            (("room_nid", "origin_server_ts", "event_nid"), False),
+        )
 
 
 class AuthEdges(Table):

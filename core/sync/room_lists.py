@@ -6,12 +6,13 @@ own membership changed, or of which memory is too short, are looked up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
 from core.graph.viewing import Viewing
-from core.ids import EventNid, RoomId, RoomNid
+from core.ids import EventNid, RoomId, RoomNid, UserId, UserNid
 from core.storage.database import Database
 from core.storage.log import Kind, LogReader
 from core.storage.memberships import MEMBERSHIPS, Membership, OutOfBand
@@ -56,6 +57,7 @@ class RoomLister:
         log: LogReader,
         changes: StateChangeReader,
         contents: RoomContents,
+        hides_invite: Callable[[UserNid, UserId], bool] = lambda _invited, _inviter: False,
     ) -> None:
         self._database = database
         self._graph = graph
@@ -64,6 +66,7 @@ class RoomLister:
         self._log = log
         self._changes = changes
         self._contents = contents
+        self._hides_invite = hides_invite
 
     def all(self, asking: Asking) -> RoomLists:
         """Every room the user is in, is invited to or knocked on, and those they left if the filter includes them."""
@@ -174,7 +177,7 @@ class RoomLister:
         """An invite or knock in a room whose state is here."""
         room = membership.room_nid
         own = self._graph.events.by_nid(membership.event_nid)
-        if own.sender in asking.ignored:
+        if own.sender in asking.ignored or self._is_unwanted(asking, membership.membership, own.sender):
             return
         state = self._graph.states.current(room)
         events = state.events([(type_, "") for type_ in STRIPPED_TYPES] + [("m.room.member", own.sender)])
@@ -194,6 +197,8 @@ class RoomLister:
         own = self._graph.events.by_nid(one.event_nid)
         if not self._wants(asking, one.room_nid) or own.sender in asking.ignored:
             return
+        if self._is_unwanted(asking, one.membership, own.sender):
+            return
         if one.membership in ("invite", "knock"):
             event = self._client_events.stripped([own])
             given = one.stripped_state.strip()
@@ -207,6 +212,10 @@ class RoomLister:
             lists.invited[room_id] = b'{"invite_state":{"events":%b}}' % events
         else:
             lists.knocked[room_id] = b'{"knock_state":{"events":%b}}' % events
+
+    def _is_unwanted(self, asking: Asking, membership: str, inviter: UserId) -> bool:
+        """Whether it is an invite that the user has blocked. Spec: Client-Server API, "Invite permission"."""
+        return membership == "invite" and self._hides_invite(asking.viewer.user_nid, inviter)
 
     def _wants(self, asking: Asking, room: RoomNid) -> bool:
         return asking.filter.room.wants_room(self._graph.rooms.name(room).room_id)

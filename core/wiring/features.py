@@ -6,7 +6,20 @@ from core.api.client.versions import SupportedFeatures
 
 VERSIONS = ("r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11")
 
+UNSTABLE_FEATURES = {
+    "org.matrix.e2e_cross_signing": True,
+    "org.matrix.msc3440.stable": True,  # threads
+    "org.matrix.msc3715.stable": True,  # relations in either direction
+    "org.matrix.msc3856.stable": True,  # the list of threads
+    "org.matrix.msc3912": True,  # redactions with related events
+    "org.matrix.msc3981": True,  # relations of relations
+    "org.matrix.msc3030": True,  # jumping to a date, which has an unstable path of its own
+    "org.matrix.msc3030.stable": True,
+    "org.matrix.msc4155": True,  # lists of those whose invites are wanted
+    "org.matrix.msc4380.stable": True,  # blocking all invites
+}
+
 
 def supported_features() -> SupportedFeatures:
     """The releases of the specification and the unstable features that are served."""
-    return SupportedFeatures(VERSIONS, {"org.matrix.e2e_cross_signing": True})
+    return SupportedFeatures(VERSIONS, UNSTABLE_FEATURES)

@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import Blueprint
 
+from core.accounts.ignored_users import IgnoredUsers
+from core.accounts.invite_permission import InvitePermissions
 from core.accounts.profiles import Profiles
 from core.api.client import (
     create_room,
@@ -25,15 +27,19 @@ from core.graph.viewing import Viewing
 from core.ids import UserId
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
+from core.rooms.annotations import RelationRules
+from core.rooms.bundles import RelationBundles
 from core.rooms.creation import RoomCreation
 from core.rooms.membership import Memberships
 from core.rooms.paging import Paging
+from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profile_updates import ProfileUpdates
 from core.rooms.reading import Reading
 from core.rooms.remote_rooms import NoRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
+from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
@@ -67,6 +73,16 @@ class RoomsPart:
     graph: Graph
     viewing: Viewing
     client_events: ClientEvents
+    access: RoomAccess
+    reading: Reading
+    paging: Paging
+    alias_store: RoomAliasStore
+    published: PublishedRoomStore
+    ignored: IgnoredUsers
+    invite_permissions: InvitePermissions
+    personal: PersonalSettings
+    related: RelatedEventStore
+    bundles: RelationBundles
     memberships: Memberships
     sending: Sending
     profile_updates: ProfileUpdates
@@ -75,36 +91,58 @@ class RoomsPart:
 
 def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     """Build the part over an open database."""
-    config, storage, plugins, name, gate = (
-        ground.config,
-        ground.storage,
-        ground.plugins,
-        ground.server_name,
-        accounts.gate,
-    )
+    storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer = storage.writer
     graph = build_graph(storage.database, writer, storage.tail, storage.interner, name, ground.signing_key)
-    viewing = Viewing(graph.states)
-    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids)
+    viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
+    related = RelatedEventStore(storage.database)
+    bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
+    for follower in (ignored, invite_permissions, bundles):
+        storage.tail.follow(follower.follow)
+    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles)
     access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
-    residents = Residents(graph, name)
+    residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
     checks = AliasChecks(graph, alias_store, remote, residents, name)
     aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name)
-    memberships = Memberships(graph, access, profiles, RestrictedJoins(graph, name), remote, plugins, name, residents)
-    sending = Sending(graph, access, checks, plugins)
+    personal = PersonalSettings(graph, data, writer)
+    memberships = Memberships(
+        graph, access, profiles, restricted, remote, plugins, name, residents, invite_permissions, personal
+    )
+    sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
-    paging = Paging(graph, access, viewing, client_events, reading, storage.tail)
-    encrypted = _ENCRYPTED_PRESETS.get(str(config.rooms.encryption_enabled_by_default_for_room_type), frozenset())
-    blueprints = [
-        create_room.blueprint(creation, gate, name, config.rooms.default_room_version, encrypted),
-        room_membership.blueprint(memberships, aliases, gate),
-        room_send.blueprint(sending, gate),
-        room_state.blueprint(sending, memberships, reading, gate),
-        rooms.blueprint(reading, paging, gate),
-        message_pagination.blueprint(paging, gate),
-        directory.blueprint(aliases, gate),
-    ]
-    updates = ProfileUpdates(graph, profiles)
-    return RoomsPart(graph, viewing, client_events, memberships, sending, updates, blueprints)
+    paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
+    return RoomsPart(
+        graph=graph,
+        viewing=viewing,
+        client_events=client_events,
+        access=access,
+        reading=reading,
+        paging=paging,
+        alias_store=alias_store,
+        published=published,
+        ignored=ignored,
+        invite_permissions=invite_permissions,
+        personal=personal,
+        related=related,
+        bundles=bundles,
+        memberships=memberships,
+        sending=sending,
+        profile_updates=ProfileUpdates(graph, profiles),
+        blueprints=[
+            _create_room(ground, accounts, creation),
+            room_membership.blueprint(memberships, aliases, accounts.gate),
+            room_send.blueprint(sending, accounts.gate),
+            room_state.blueprint(sending, memberships, reading, accounts.gate),
+            rooms.blueprint(reading, paging, accounts.gate),
+            message_pagination.blueprint(paging, accounts.gate),
+            directory.blueprint(aliases, accounts.gate),
+        ],
+    )
+
+
+def _create_room(ground: Ground, accounts: AccountsPart, creation: RoomCreation) -> Blueprint:
+    settings = ground.config.rooms
+    encrypted = _ENCRYPTED_PRESETS.get(str(settings.encryption_enabled_by_default_for_room_type), frozenset())
+    return create_room.blueprint(creation, accounts.gate, ground.server_name, settings.default_room_version, encrypted)

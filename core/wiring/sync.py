@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.accounts.ignored_users import IgnoredUsers
 from core.api.client import sync as sync_api
 from core.hooks.specs import contributions
 from core.push.counting import NotificationCounter
@@ -80,8 +79,6 @@ def build_sync(
         MembershipChanges(database, graph),
         {Kind.DEVICE_LIST: encryption.lists.followers},
     )
-    ignored = IgnoredUsers(accounts.account_data_store)
-    storage.tail.follow(ignored.follow)
     changes = StateChangeReader(database, graph, log, notifier.recent)
     contents = RoomContents(
         graph,
@@ -93,7 +90,9 @@ def build_sync(
         Summaries(database, graph),
         MOST_TIMELINE,
     )
-    lister = RoomLister(database, graph, rooms.viewing, rooms.client_events, log, changes, contents)
+    lister = RoomLister(
+        database, graph, rooms.viewing, rooms.client_events, log, changes, contents, rooms.invite_permissions.hides
+    )
     found = ground.plugins.contributions(contributions.contribute_sync_sections)
     contributed = PluginSections(ground.plugins, found, graph.rooms)
     sections: list[Section] = [
@@ -112,7 +111,7 @@ def build_sync(
         ),  # last: it adds to every room that is in the answer, whichever section put it there
     ]
     assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
-    service = SyncService(notifier, log, assembler, ignored.of, encryption.acknowledged)
+    service = SyncService(notifier, log, assembler, rooms.ignored.of, encryption.acknowledged)
     filters = SyncFilters(accounts.filters)
     activity = Activity(ground.plugins)
     blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]

@@ -125,3 +125,16 @@ def test_contents_that_canonical_json_cannot_hold_are_refused(alice, content):
     with pytest.raises(Refused) as refused:
         alice.put(f"/v3/rooms/{room}/send/m.room.message/t9", content)
     assert refused.value.errcode == "M_BAD_JSON"
+
+
+def test_history_leaves_out_the_messages_of_ignored_users(alice, bob):
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+    mine = alice.send(room, "mine")
+    bob.send(room, "ignored")
+    bob.put(f"/v3/user/{bob.user_id}/account_data/m.ignored_user_list", {"ignored_users": {}})
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", {"ignored_users": {bob.user_id: {}}})
+    page = alice.get(f"/v3/rooms/{room}/messages", dir="b", limit=50)["chunk"]
+    assert bodies(page) == ["mine"]
+    assert any(event["sender"] == bob.user_id for event in page), "their state events stay"
+    assert bodies(alice.get(f"/v3/rooms/{room}/context/{mine}")["events_after"]) == []

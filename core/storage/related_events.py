@@ -1,0 +1,103 @@
+"""Reads relations together with where the related events stand: for aggregations, paging and threads.
+
+core.storage.relations owns the table; here are the questions that need the events' rows as well. Soft-failed and rejected
+events have no relation there; one that was redacted has lost its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from core.ids import EventId, EventNid, RoomNid, TextNid
+from core.storage.database import Database
+from core.storage.sql import marks
+
+_COLUMNS = (
+    "r.parent_id, r.rel_type_nid, r.child_nid, r.type_nid, r.sender_nid, e.event_id, e.local_depth, e.origin_server_ts"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedEvent:
+    """An event that relates to `parent_id`, and its place in history order: (depth, nid)."""
+
+    parent_id: EventId
+    rel_type_nid: TextNid
+    nid: EventNid
+    type_nid: TextNid
+    sender_nid: TextNid
+    event_id: EventId
+    depth: int
+    origin_server_ts: int
+
+    @property
+    def place(self) -> tuple[int, EventNid]:
+        """Where it stands in history order."""
+        return (self.depth, self.nid)
+
+
+class RelatedEventStore:
+    """Questions about related events. Reads only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def has_any(self, room: RoomNid, rel_types: Collection[TextNid]) -> bool:
+        """Whether the room has any relation of these types. Cost: a look into the index."""
+        if not rel_types:
+            return False
+        found = self._database.value(
+            f"SELECT 1 FROM relations WHERE room_nid = ? AND rel_type_nid IN ({marks(len(rel_types))}) LIMIT 1",
+            (room, *rel_types),
+        )
+        return found is not None
+
+    def children(
+        self,
+        room: RoomNid,
+        parents: Collection[EventId],
+        rel_types: Collection[TextNid] = (),
+        event_type: TextNid | None = None,
+    ) -> list[RelatedEvent]:
+        """What relates to each of `parents` within the room, of some relation types or all, in history order."""
+        wanted, after = " AND r.room_nid = ?", [int(room)]
+        if rel_types:
+            wanted += f" AND r.rel_type_nid IN ({marks(len(rel_types))})"
+            after += rel_types
+        if event_type is not None:
+            wanted += " AND r.type_nid = ?"
+            after.append(event_type)
+        rows = self._database.rows_in(
+            f"SELECT {_COLUMNS} FROM relations r JOIN events e ON e.event_nid = r.child_nid "
+            f"WHERE r.parent_id IN ({{}}){wanted}",
+            parents,
+            after=tuple(after),
+        )
+        return sorted((RelatedEvent(*row) for row in rows), key=lambda one: one.place)
+
+    def has_annotation(
+        self, parent: EventId, rel_type: TextNid, event_type: TextNid, sender: TextNid, key: TextNid
+    ) -> bool:
+        """Whether `sender` has annotated `parent` with this event type and key."""
+        found = self._database.value(
+            "SELECT 1 FROM relations WHERE parent_id = ? AND rel_type_nid = ? AND sender_nid = ? AND type_nid = ? "
+            "AND key_nid = ? LIMIT 1",
+            (parent, rel_type, sender, event_type, key),
+        )
+        return found is not None
+
+    def newest_of_parents(
+        self, room: RoomNid, rel_type: TextNid, below: EventNid | None, limit: int
+    ) -> list[tuple[EventId, EventNid]]:
+        """(parent, its newest child) of the room's parents, newest child first, those below `below` by number.
+
+        Cost: the relations of this type that are passed over, each with a look into the index.
+        """
+        bound = "" if below is None else " AND r.child_nid < ?"
+        return self._database.rows(
+            f"SELECT r.parent_id, r.child_nid FROM relations r WHERE r.room_nid = ? AND r.rel_type_nid = ?{bound} "
+            "AND NOT EXISTS (SELECT 1 FROM relations n WHERE n.parent_id = r.parent_id "
+            "AND n.rel_type_nid = r.rel_type_nid AND n.child_nid > r.child_nid) ORDER BY r.child_nid DESC LIMIT ?",
+            (room, rel_type, *(() if below is None else (below,)), limit),
+        )
