@@ -70,6 +70,7 @@ class Call:
     target: str
     content: bytes | None
     patience: Patience
+    is_signed: bool = True
 
 
 class SignedClient:
@@ -129,6 +130,14 @@ class SignedClient:
     ) -> dict[str, Any]:
         """The JSON object that a POST is answered with."""
         found: dict[str, Any] = self._json(self._call(server, "POST", path, None, content, patience), max_bytes)
+        return found
+
+    def ask_unsigned(
+        self, server: ServerName, path: str, content: Mapping[str, Any] | None, patience: Patience, max_bytes: int
+    ) -> dict[str, Any]:
+        """The JSON object that the few endpoints without authentication answer with: a POST of `content`, or a GET."""
+        call = self._call(server, "GET" if content is None else "POST", path, None, content, patience)
+        found: dict[str, Any] = self._json(replace(call, is_signed=False), max_bytes)
         return found
 
     @contextmanager
@@ -210,8 +219,11 @@ class SignedClient:
         return self._discovery.find(call.server).routes
 
     def _request(self, call: Call, route: Route) -> Request:
-        value = authorization(call.method, call.target, self._allowed.own, call.server, call.content, self._signing_key)
-        headers = {"Authorization": value}
+        headers = {}
+        if call.is_signed:
+            headers["Authorization"] = authorization(
+                call.method, call.target, self._allowed.own, call.server, call.content, self._signing_key
+            )
         if call.content is not None:
             headers["Content-Type"] = "application/json"
         return Request(call.method, call.target, route.host, headers, call.content, call.patience.timeout_ms)

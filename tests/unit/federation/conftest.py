@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -68,7 +69,7 @@ def storage(tmp_path):
 @pytest.fixture
 def backoff(storage, clock):
     """Back-off as configured by default."""
-    return Backoff(DestinationStore(storage.database), storage.writer, 600_000, 2, 7 * 86_400_000, clock)
+    return Backoff(DestinationStore(storage.database), storage.writer, 600_000, 2, 7 * 86_400_000, clock, Random(1))
 
 
 @pytest.fixture

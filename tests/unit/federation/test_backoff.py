@@ -39,9 +39,9 @@ def test_a_server_that_stays_away_is_down_for_ever_longer_and_then_dead(backoff,
     fail_until(backoff, clock, 6 * MINUTE)
     assert backoff.tier(A) is Tier.DOWN
     assert 450 <= fail_until(backoff, clock, 1)[0] <= 750
-    pauses = fail_until(backoff, clock, 8 * 24 * 3600)
+    pauses = fail_until(backoff, clock, 30 * 24 * 3600)
     assert backoff.tier(A) is Tier.DEAD
-    assert len(pauses) < 25
+    assert len(pauses) < 30
     assert max(pauses) >= 0.75 * 7 * 24 * 3600
 
 
