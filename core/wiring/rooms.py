@@ -22,7 +22,7 @@ from core.errors import NotFound
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph, build_graph
 from core.graph.viewing import Viewing
-from core.ids import UserId
+from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.creation import RoomCreation
@@ -48,11 +48,14 @@ _ENCRYPTED_PRESETS = {
 class MemberProfiles:
     """core.rooms' view of profiles."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: Profiles, server_name: ServerName) -> None:
         self._profiles = profiles
+        self._server_name = server_name
 
     def member_fields(self, user_id: UserId) -> Mapping[str, Any]:
-        """What of the profile goes into member events."""
+        """What of the profile goes into member events; other servers are not asked for theirs."""
+        if server_of(user_id) != self._server_name:
+            return {}
         try:
             profile = self._profiles.get(user_id)
         except NotFound:
@@ -69,6 +72,7 @@ class RoomsPart:
     client_events: ClientEvents
     memberships: Memberships
     sending: Sending
+    aliases: Aliases
     profile_updates: ProfileUpdates
     blueprints: list[Blueprint]
 
@@ -86,7 +90,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     graph = build_graph(storage.database, writer, storage.tail, storage.interner, name, ground.signing_key)
     viewing = Viewing(graph.states)
     client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids)
-    access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles)
+    access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents = Residents(graph, name)
     checks = AliasChecks(graph, alias_store, remote, residents, name)
@@ -107,4 +111,4 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
         directory.blueprint(aliases, gate),
     ]
     updates = ProfileUpdates(graph, profiles)
-    return RoomsPart(graph, viewing, client_events, memberships, sending, updates, blueprints)
+    return RoomsPart(graph, viewing, client_events, memberships, sending, aliases, updates, blueprints)
