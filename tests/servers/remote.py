@@ -123,6 +123,7 @@ class Remote:
         self.is_serving_keys = True
         self._answers: dict[str, Answering] = {}
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
         self.port = listener.getsockname()[1]
         self.name = ServerName(f"{host}:{self.port}")
         options: dict[str, Any] = {}
