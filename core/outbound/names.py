@@ -106,15 +106,24 @@ class _Memory(Generic[_Found]):
         self._flights: SingleFlight[str, _Found] = SingleFlight()
 
     def get(self, name: str, ask: Callable[[str], tuple[_Found, float]]) -> _Found:
-        kept = self._kept.get(name)
-        if kept is not None and self._clock() < kept[0]:
-            self._kept.move_to_end(name)
-            if isinstance(kept[1], NoAnswer):
-                raise type(kept[1])(kept[1].sentence)
-            return kept[1]
+        if self._is_kept(name):
+            return self._recall(name)
         return self._flights.do(name, lambda: self._ask(name, ask))
 
+    def _is_kept(self, name: str) -> bool:
+        kept = self._kept.get(name)
+        return kept is not None and self._clock() < kept[0]
+
+    def _recall(self, name: str) -> _Found:
+        self._kept.move_to_end(name)
+        found = self._kept[name][1]
+        if isinstance(found, NoAnswer):
+            raise type(found)(found.sentence)
+        return found
+
     def _ask(self, name: str, ask: Callable[[str], tuple[_Found, float]]) -> _Found:
+        if self._is_kept(name):  # another flight came in while this one waited
+            return self._recall(name)
         try:
             found, seconds = ask(name)
         except NoAnswer as error:

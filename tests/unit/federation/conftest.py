@@ -31,8 +31,8 @@ OWN = ServerName("own.test")
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    """A certificate for localhost, 127.0.0.1 and *.test."""
-    return make_certificate(tmp_path_factory.mktemp("tls"), "DNS:localhost,DNS:*.test,IP:127.0.0.1")
+    """A certificate for localhost, 127.0.0.1 and *.hs.test."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "DNS:localhost,DNS:*.hs.test,IP:127.0.0.1")
 
 
 @pytest.fixture

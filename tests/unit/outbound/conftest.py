@@ -19,8 +19,8 @@ from tests.servers.remote import make_certificate, running
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    """A certificate for localhost, 127.0.0.1 and *.test."""
-    return make_certificate(tmp_path_factory.mktemp("tls"), "DNS:localhost,DNS:*.test,IP:127.0.0.1")
+    """A certificate for localhost, 127.0.0.1 and *.hs.test."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "DNS:localhost,DNS:*.hs.test,IP:127.0.0.1")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def world(certificate):
     doors = []
 
     def build(*, closed=(), opened=(), proxies=None, total=50, verify=True, hosts=None):
-        names = FakeNames(hosts or {"localhost": ["127.0.0.1"], "a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"]})
+        names = FakeNames(hosts or {"localhost": ["127.0.0.1"], "a.hs.test": ["127.0.0.1"], "b.hs.test": ["127.0.0.1"]})
         trust = Trust(verify, authorities=[str(certificate.certificate)])
         connector = Connector(Names(names), AddressRules(closed, opened), trust, proxies or Proxies())
         door = Door(connector, total)
