@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.ids import is_server_name
 from core.outbound.addresses import find_address
@@ -18,6 +19,7 @@ class NameParts:
     """Whether the host is an address."""
 
 
+@lru_cache(maxsize=4096)
 def find_name_parts(name: str) -> NameParts | None:
     """The parts of a server name; None for what is none, or has a port that cannot be."""
     if not is_server_name(name):

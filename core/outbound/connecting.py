@@ -116,27 +116,37 @@ class Connector:
 
 
 class _Plain(HTTPConnection):
-    """A connection that leaves resolving and connecting to us."""
+    """A connection that leaves resolving and connecting to us, and sends head and body of a request in one write."""
 
     def __init__(self, *args: Any, dial: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._dial = dial
+        self._held: list[bytes] | None = None
+
+    def request(self, *args: Any, **options: Any) -> None:
+        """As the library's, held back until it is whole: a write costs more than copying what it writes."""
+        self._held = []
+        try:
+            super().request(*args, **options)
+            whole = b"".join(self._held)
+        finally:
+            self._held = None
+        super().send(whole)
+
+    def send(self, data: Any) -> None:
+        """Send, or hold back while a request is being put together."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
 
     def _new_conn(self) -> socket.socket:
         found: socket.socket = self._dial()
         return found
 
 
-class _Tls(HTTPSConnection):
+class _Tls(_Plain, HTTPSConnection):
     """The same over TLS."""
-
-    def __init__(self, *args: Any, dial: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._dial = dial
-
-    def _new_conn(self) -> socket.socket:
-        found: socket.socket = self._dial()
-        return found
 
 
 def _open(address: str, port: int, seconds: float) -> socket.socket:

@@ -65,7 +65,7 @@ class Answer:
             yield piece
 
     def _piece(self) -> bytes:
-        with _within(self._deadline, self._where):
+        with _Limit(self._deadline, self._where):
             try:
                 return self._response.read(PIECE_BYTES, decode_content=True)
             except _LIBRARY_ERRORS as error:
@@ -109,17 +109,16 @@ class Door:
     def _exchange(self, endpoint: Endpoint, request: Request, deadline: float) -> tuple[Connection, HTTPResponse]:
         """Send the request and read the head of the answer, once more where a kept connection turned out to be dead."""
         for is_last in (False, True):
-            with _within(deadline, request.host):
+            with _Limit(deadline, request.host):
                 connection, was_used = self._connections.take(endpoint, fresh=is_last)
-            try:
-                with _within(deadline, request.host):
+                try:
                     return connection, self._ask(connection, endpoint, request)
-            except BaseException as error:
-                self._connections.give_back(endpoint, connection, is_reusable=False)
-                if not isinstance(error, _LIBRARY_ERRORS):
-                    raise
-                if is_last or not (was_used and _closed_before_answering(error) and request.method != "POST"):
-                    raise _failure(error, request.host, "before it answered") from error
+                except BaseException as error:
+                    self._connections.give_back(endpoint, connection, is_reusable=False)
+                    if not isinstance(error, _LIBRARY_ERRORS):
+                        raise
+                    if is_last or not (was_used and _closed_before_answering(error) and request.method != "POST"):
+                        raise _failure(error, request.host, "before it answered") from error
         raise AssertionError("the second try returns or raises")
 
     def _ask(self, connection: Connection, endpoint: Endpoint, request: Request) -> HTTPResponse:
@@ -133,11 +132,26 @@ class Door:
         return connection.getresponse()
 
 
-@contextmanager
-def _within(deadline: float, where: str) -> Iterator[None]:
-    """Raise TookTooLong where the block is not done by `deadline`."""
-    with gevent.Timeout(max(deadline - now(), 0.001), TookTooLong(f"{where} took too long to answer.")):
-        yield
+class _Limit:
+    """Around a block: raises TookTooLong where it is not done by the deadline.
+
+    Inside, time that is over is gevent's own Timeout, which nobody takes for an answer: a lookup shared with others is
+    taken over by one of them.
+    """
+
+    __slots__ = ("_timeout", "_where")
+
+    def __init__(self, deadline: float, where: str) -> None:
+        self._timeout = gevent.Timeout(max(deadline - now(), 0.001))
+        self._where = where
+
+    def __enter__(self) -> None:
+        self._timeout.start()
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self._timeout.close()
+        if error is self._timeout:
+            raise TookTooLong(f"{self._where} took too long to answer.") from error
 
 
 def _closed_before_answering(error: BaseException) -> bool:

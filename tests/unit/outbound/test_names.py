@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 import pytest
 
-from core.outbound.failures import NameUnknown, NoAnswer
+from core.outbound.failures import NameUnknown, NoAnswer, TookTooLong
 from core.outbound.names import Names, Service
 from tests.servers.names import FakeNames
 
@@ -78,3 +78,13 @@ def test_one_question_serves_all_who_wait_even_where_the_first_is_stopped(clock)
     gate.set()
     assert [w.get() for w in waiting[1:]] == [["192.0.2.1"]] * 4
     assert table.asked == ["a.test"]
+
+
+def test_the_end_of_one_askers_time_is_no_answer_for_the_others(world, plain):
+    gate, addresses = gevent.event.Event(), world.names.addresses
+    world.names.addresses = lambda host: (gate.wait(), addresses(host))[1]
+    url = f"http://a.hs.test:{plain.port}/"
+    with pytest.raises(TookTooLong):
+        world.web.request("GET", url, timeout_ms=20)
+    gate.set()
+    assert world.web.request("GET", url).status == 404
