@@ -27,6 +27,9 @@ TRANSIENT_MS = 5 * 60_000
 DEAD_AFTER_MS = 7 * 24 * 3600_000
 """After how long a server is called dead."""
 
+REREAD_MS = 30_000
+"""How often the record of a server that is left alone is looked at again."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -66,7 +69,8 @@ class Backoff:
         self._longest_pause_ms = longest_pause_ms
         self._clock = clock
         self._random = random or Random()
-        self._on_record: set[ServerName] = set()
+        self._on_record: dict[ServerName, int] = {}
+        """Outages in the database, and when each was read or written."""
         self._outages: dict[ServerName, Outage] = {}
         self._followers: list[Callable[[ServerName], None]] = []
         self._load(store.all())
@@ -87,6 +91,7 @@ class Backoff:
 
     def pause_ms(self, server: ServerName) -> int:
         """For how long the server is still left alone; 0 where it may be tried now."""
+        self._look_again(server)
         outage = self._outages.get(server)
         return 0 if outage is None else max(outage.retry_ts - self._now(), 0)
 
@@ -113,7 +118,7 @@ class Backoff:
         outage = replace(outage, retry_ts=now + self._next_pause_ms(outage, is_transient))
         self._outages[server] = outage
         if not is_transient:
-            self._on_record.add(server)
+            self._on_record[server] = now
             self._writer.submit(lambda transaction: self._store.set(transaction, outage))
 
     def succeeded(self, server: ServerName) -> None:
@@ -129,16 +134,33 @@ class Backoff:
     def _revive(self, server: ServerName) -> None:
         outage = self._outages.pop(server)
         if server in self._on_record:
-            self._on_record.discard(server)
+            del self._on_record[server]
             logger.info("%s is back after %d failed tries.", server, outage.failures)
             self._writer.submit(lambda transaction: self._store.remove(transaction, server))
-        for follower in self._followers:
-            follower(server)
+        self._tell(server)
 
     def _load(self, outages: Iterable[Outage]) -> None:
         for outage in outages:
             self._outages[outage.server_name] = outage
-            self._on_record.add(outage.server_name)
+            self._on_record[outage.server_name] = self._now()
+
+    def _look_again(self, server: ServerName) -> None:
+        """Learn from the database whether another worker has heard of the server meanwhile."""
+        read_at = self._on_record.get(server)
+        if read_at is None or self._now() - read_at < REREAD_MS:
+            return
+        self._on_record[server] = self._now()
+        kept = self._store.find(server)
+        if kept is not None:
+            self._outages[server] = kept
+            return
+        self._on_record.pop(server, None)
+        if self._outages.pop(server, None) is not None:
+            self._tell(server)
+
+    def _tell(self, server: ServerName) -> None:
+        for follower in self._followers:
+            follower(server)
 
     def _next_pause_ms(self, outage: Outage, is_transient: bool) -> int:
         """The pause after the last of the failures, spread by a quarter either way."""

@@ -46,6 +46,13 @@ class DestinationStore:
         )
         return [Outage(ServerName(name), since, failures, retry) for name, since, failures, retry in rows]
 
+    def find(self, server: ServerName) -> Outage | None:
+        """The outage of one server, None where it answers as far as anybody knows."""
+        row = self._database.row(
+            "SELECT failing_since_ts, failures, retry_ts FROM destinations WHERE server_name = ?", (server,)
+        )
+        return None if row is None else Outage(server, *row)
+
     def set(self, transaction: Transaction, outage: Outage) -> None:
         """Record an outage, in place of what was known of it."""
         transaction.add(self._set, (outage.server_name, outage.failing_since_ts, outage.failures, outage.retry_ts))

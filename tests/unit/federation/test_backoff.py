@@ -73,3 +73,14 @@ def test_failures_during_a_pause_do_not_lengthen_it(backoff):
         backoff.failed(A)
     assert backoff.pause_ms(A) == pause
     assert backoff.outages()[0].failures == 1
+
+
+def test_a_worker_learns_what_another_has_heard(backoff, clock, storage):
+    fail_until(backoff, clock, 20 * MINUTE)
+    backoff.failed(A)
+    other = Backoff(DestinationStore(storage.database), storage.writer, 600_000, 2, 7 * 86_400_000, clock)
+    backoff.called(A)
+    assert other.pause_ms(A) > 0
+    clock.now += 31
+    assert other.pause_ms(A) == 0
+    assert other.tier(A) is Tier.UP
