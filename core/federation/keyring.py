@@ -24,7 +24,7 @@ from core.federation.own_keys import OwnKeys
 from core.ids import ServerName
 from core.outbound.single_flight import SingleFlight
 from core.storage.server_keys import PublishedKeys, ServerKeyStore
-from core.storage.writer import Writer
+from core.storage.writer import Transaction, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -164,16 +164,26 @@ class KeyRing:
 
     def _take_in(self, found: Collection[ServerKeys]) -> None:
         """Keep objects that say something newer, in memory and on record."""
+        rows = []
         for keys in found:
             key_ids = {*keys.verify_keys, *keys.old_verify_keys}
             for older in self.known(keys.server_name):
                 if older.valid_until_ts > keys.valid_until_ts:
                     key_ids -= {*older.verify_keys, *older.old_verify_keys}
-            if not key_ids:
-                continue
-            row = PublishedKeys(keys.server_name, keys.fetched_ts, keys.valid_until_ts, orjson.dumps(keys.published))
-            self._writer.submit(lambda transaction, r=row, ids=key_ids: self._store.set(transaction, r, ids))  # type: ignore[misc]
-            self._remember(keys.server_name, tuple(self._load(keys.server_name)))
+            if key_ids:
+                published = orjson.dumps(keys.published)
+                row = PublishedKeys(keys.server_name, keys.fetched_ts, keys.valid_until_ts, published)
+                rows.append((row, key_ids))
+        if not rows:
+            return
+
+        def write(transaction: Transaction) -> None:
+            for row, key_ids in rows:
+                self._store.set(transaction, row, key_ids)
+
+        self._writer.submit(write)
+        for server in {row.server_name for row, _ in rows}:
+            self._remember(server, tuple(self._load(server)))
 
     def _load(self, server: ServerName) -> Sequence[ServerKeys]:
         found = []

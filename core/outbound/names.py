@@ -32,6 +32,8 @@ MAX_REMEMBERED = 10_000
 """How many names are remembered, of each kind; the ones not used for longest go first."""
 LOOKUP_SECONDS = 10.0
 """How long one question may take."""
+SERVICE_SECONDS = 5.0
+"""The same for service records, of which there may be two in a row."""
 MAX_LOOKUPS = 32
 """How many questions are under way at once; each holds a file descriptor."""
 
@@ -63,16 +65,19 @@ class SystemLookup:
     """The system's name servers. Make one per process, after gevent has patched."""
 
     def __init__(self) -> None:
-        from gevent.resolver.ares import Resolver  # opens a channel to the name servers
+        try:
+            from gevent.resolver.ares import Resolver  # opens a channel to the name servers
 
-        self._ares = Resolver()
+            self._getaddrinfo = Resolver().getaddrinfo
+        except ImportError:  # gevent was built without it: its threads resolve
+            self._getaddrinfo = gevent.get_hub().resolver.getaddrinfo
         self._slots = BoundedSemaphore(MAX_LOOKUPS)
 
     def addresses(self, host: str) -> Sequence[str]:
         """As the Protocol says."""
         with self._slots, gevent.Timeout(LOOKUP_SECONDS, TookTooLong(f"The name {host} was not resolved in time.")):
             try:
-                found = self._ares.getaddrinfo(host, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
+                found = self._getaddrinfo(host, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
             except (socket.gaierror, UnicodeError) as error:
                 if isinstance(error, UnicodeError) or error.errno in _UNKNOWN:
                     raise NameUnknown(f"There is no address for the name {host}.") from error
@@ -86,7 +91,7 @@ class SystemLookup:
 
         with self._slots:
             try:
-                answer: Any = dns.resolver.resolve(name, "SRV", lifetime=LOOKUP_SECONDS, search=False)
+                answer: Any = dns.resolver.resolve(name, "SRV", lifetime=SERVICE_SECONDS, search=False)
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 return (), UNKNOWN_SECONDS
             except dns.exception.DNSException as error:
