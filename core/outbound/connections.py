@@ -28,16 +28,8 @@ PER_ENDPOINT = 8
 """Most connections to one endpoint that are used at once."""
 IDLE_PER_ENDPOINT = 2
 """Most connections to one endpoint that are kept."""
-MOST_CONNECTIONS = 500
-"""Most connections, whatever the limit on open files."""
-LEAST_CONNECTIONS = 8
 
 _poll = monkey.get_original("select", "poll")
-
-
-def connections_for(open_files: int) -> int:
-    """How many outgoing connections a limit on open files allows: a quarter, the rest is for clients and data."""
-    return max(LEAST_CONNECTIONS, min(MOST_CONNECTIONS, open_files // 4))
 
 
 @dataclass(frozen=True, slots=True)

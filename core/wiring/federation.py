@@ -14,6 +14,7 @@ from core.api.federation.server_gate import ServerGate
 from core.config import Config
 from core.config.federation import FederationConfig
 from core.config.keys import KeysConfig, read_signing_keys
+from core.config.open_files import for_outgoing
 from core.events.server_keys import OldVerifyKey
 from core.events.signatures import SigningKey
 from core.federation.allowed_servers import AllowedServers
@@ -33,7 +34,6 @@ from core.federation.well_known import WellKnown
 from core.ids import ServerName
 from core.outbound.addresses import AddressRules
 from core.outbound.connecting import Connector
-from core.outbound.connections import connections_for
 from core.outbound.door import Door
 from core.outbound.names import Names
 from core.outbound.proxies import Proxies
@@ -94,7 +94,7 @@ def build_outbound(config: FederationConfig) -> Outbound:
     proxies = Proxies(config.http_proxy, config.https_proxy, config.no_proxy_hosts, os.environ)
     soft_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     open_files = soft_limit if soft_limit != resource.RLIM_INFINITY else 1 << 20
-    door = Door(Connector(names, rules, trust, proxies), connections_for(open_files))
+    door = Door(Connector(names, rules, trust, proxies), for_outgoing(open_files))
     return Outbound(names, door, Web(door))
 
 

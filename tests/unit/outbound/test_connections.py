@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from core.outbound import connections
 from core.outbound.connecting import Connector, Endpoint
-from core.outbound.connections import Connections, connections_for
+from core.outbound.connections import Connections
 from core.outbound.door import Request
 from core.outbound.failures import NotConnected, TookTooLong
 
@@ -95,8 +95,3 @@ def test_a_process_without_descriptors_says_so(monkeypatch):
 
     with pytest.raises(NotConnected, match="descriptors"):
         Connections(Exhausted(), 5).take(Endpoint("a.hs.test", 1, None))
-
-
-@pytest.mark.parametrize(("open_files", "expected"), [(256, 64), (1024, 256), (100_000, 500), (10, 8)])
-def test_outgoing_connections_leave_most_of_the_limit_to_clients(open_files, expected):
-    assert connections_for(open_files) == expected
