@@ -115,14 +115,14 @@ class _RawTarget(WSGIHandler):
 class Remote:
     """The fake. `start` before use, `stop` after; `signing_keys` and `old_keys` may be changed at any time."""
 
-    def __init__(self, certificate: Certificate | None, host: str = "localhost") -> None:
+    def __init__(self, certificate: Certificate | None, host: str = "localhost", address: str = "127.0.0.1") -> None:
         self.requests: list[Seen] = []
         self.signing_keys = [new_key()]
         self.old_keys: dict[str, OldVerifyKey] = {}
         self.valid_for_ms = 24 * HOUR_MS
         self.is_serving_keys = True
         self._answers: dict[str, Answering] = {}
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server((address, 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
         self.port = listener.getsockname()[1]
         self.name = ServerName(f"{host}:{self.port}")
@@ -202,9 +202,9 @@ class Remote:
 
 
 @contextlib.contextmanager
-def running(certificate: Certificate | None, host: str = "localhost") -> Iterator[Remote]:
-    """A fake for the length of a block."""
-    remote = Remote(certificate, host).start()
+def running(certificate: Certificate | None, host: str = "localhost", address: str = "127.0.0.1") -> Iterator[Remote]:
+    """A fake for the length of a block, listening at `address`."""
+    remote = Remote(certificate, host, address).start()
     try:
         yield remote
     finally:
