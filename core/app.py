@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
+from core.federation.remote_profiles import FederatedProfiles
 from core.hooks.specs import observers
 from core.ids import ServerName
 from core.rooms.edu_sink import NoEdus
@@ -19,6 +20,7 @@ from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.accounts import build_accounts
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
+from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
@@ -35,7 +37,14 @@ class App:
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
         self.push_rules = build_push_rules(self.ground)
-        self.accounts = build_accounts(self.ground, self.push_rules, [device_departures(self.ground).leave])
+        self.outbound = build_outbound(config.federation)
+        self.federation = build_federation_ground(self.ground, self.outbound)
+        self.accounts = build_accounts(
+            self.ground,
+            self.push_rules,
+            [device_departures(self.ground).leave],
+            FederatedProfiles(self.federation.servers),
+        )
         self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
@@ -56,6 +65,7 @@ class App:
             *self.relations.blueprints,
             *self.sync.blueprints,
             *self.receipts.blueprints,
+            *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
@@ -73,7 +83,9 @@ class App:
         self.push.start()
         for runner in self._consumers:
             runner.start()
-        self._plugin_work = wire_plugins(self.ground, self.accounts, self.rooms, self.sync, NoFederation())
+        self._plugin_work = wire_plugins(
+            self.ground, self.accounts, self.rooms, self.sync, NoFederation(), self.outbound.web
+        )
         self.ground.plugins.tell(observers.server_started)
 
     def stop_waiting(self) -> None:
@@ -92,6 +104,7 @@ class App:
         self.receipts.typing.stop()
         self.sync.notifier.stop()
         self.accounts.last_seen.stop()
+        self.federation.close()
         self.ground.storage.close()
 
     def banner_facts(self) -> list[tuple[str, str]]:

@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 from core.config.first_start import prepare
 from core.config.loader import load_config
 from core.config.model import Config
+from core.config.open_files import for_clients
 from core.config.problems import ConfigError
 
 WORKER = "core.web.worker.Worker"
 EXIT_CODE = 2
 _USEFUL_FILES = 131_072
-_SPARE_FILES = 256
 
 
 def settings_or_exit() -> dict[str, Any]:
@@ -51,7 +51,7 @@ def settings(config: Config) -> dict[str, Any]:
         "bind": [bind for listener in config.listeners.listeners for bind in listener.binds()],
         "worker_class": "gevent",
         "workers": http.count,
-        "worker_connections": min(http.worker_connections, _raise_open_files(config) - _SPARE_FILES),
+        "worker_connections": min(http.worker_connections, for_clients(_raise_open_files(config))),
         "keepalive": max(http.keepalive // 1000, 1),
         "timeout": 60,
         "graceful_timeout": max(http.graceful_timeout // 1000, 1),

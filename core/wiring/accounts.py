@@ -17,7 +17,7 @@ from core.accounts.interactive_auth import InteractiveAuth, Stage
 from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, contributed_logins
 from core.accounts.passwords import Passwords
-from core.accounts.profiles import Profiles
+from core.accounts.profiles import Profiles, RemoteProfiles
 from core.accounts.registering import Registering
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
@@ -68,7 +68,12 @@ class AccountsPart:
     blueprints: list[Blueprint]
 
 
-def build_accounts(ground: Ground, rules: PushRules, on_device_removal: Iterable[RemovalListener] = ()) -> AccountsPart:
+def build_accounts(
+    ground: Ground,
+    rules: PushRules,
+    on_device_removal: Iterable[RemovalListener] = (),
+    remote_profiles: RemoteProfiles | None = None,
+) -> AccountsPart:
     """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
     database, writer = storage.database, storage.writer
@@ -94,7 +99,7 @@ def build_accounts(ground: Ground, rules: PushRules, on_device_removal: Iterable
         methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
     signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
-    profiles = Profiles(name, users, profile_store, writer, plugins, config.registration)
+    profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
     storage.tail.follow(tokens.follow)
     storage.tail.follow(profiles.follow)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)

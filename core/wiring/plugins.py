@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from core.hooks.api import Federation
+from core.hooks.api import Federation, Http
 from core.hooks.facade import Services
 from core.hooks.specs import contributions
 from core.sync.plugin_sections import PluginSync
@@ -17,7 +17,7 @@ from core.wiring.sync import SyncPart
 
 
 def wire_plugins(
-    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, sync: SyncPart, federation: Federation
+    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, sync: SyncPart, federation: Federation, http: Http
 ) -> list[PluginWork]:
     """Open each plugin's facades; the work of each, to be stopped."""
     plugin_rooms = PluginRooms(
@@ -27,7 +27,9 @@ def wire_plugins(
     works = []
     for name, api in ground.apis.items():
         work = PluginWork(ground.plugins, name)
-        api.wire(Services(accounts.gate, rooms=plugin_rooms, sync=plugin_sync, federation=federation, work=work))
+        api.wire(
+            Services(accounts.gate, rooms=plugin_rooms, sync=plugin_sync, federation=federation, work=work, http=http)
+        )
         works.append(work)
     return works
 

@@ -61,7 +61,7 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
         rooms.alias_store,
         rooms.published,
         rooms.personal,
-        MemberProfiles(accounts.profiles),
+        MemberProfiles(accounts.profiles, ground.server_name),
         ground.plugins,
         writer,
         name,

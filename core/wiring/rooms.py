@@ -24,7 +24,7 @@ from core.errors import NotFound
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph, build_graph
 from core.graph.viewing import Viewing
-from core.ids import UserId
+from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
@@ -54,11 +54,14 @@ _ENCRYPTED_PRESETS = {
 class MemberProfiles:
     """core.rooms' view of profiles."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: Profiles, server_name: ServerName) -> None:
         self._profiles = profiles
+        self._server_name = server_name
 
     def member_fields(self, user_id: UserId) -> Mapping[str, Any]:
-        """What of the profile goes into member events."""
+        """What of the profile goes into member events; other servers are not asked for theirs."""
+        if server_of(user_id) != self._server_name:
+            return {}
         try:
             profile = self._profiles.get(user_id)
         except NotFound:
@@ -85,6 +88,7 @@ class RoomsPart:
     bundles: RelationBundles
     memberships: Memberships
     sending: Sending
+    aliases: Aliases
     profile_updates: ProfileUpdates
     blueprints: list[Blueprint]
 
@@ -100,7 +104,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     for follower in (ignored, invite_permissions, bundles):
         storage.tail.follow(follower.follow)
     client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles)
-    access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles)
+    access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
     checks = AliasChecks(graph, alias_store, remote, residents, name)
@@ -129,6 +133,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
         bundles=bundles,
         memberships=memberships,
         sending=sending,
+        aliases=aliases,
         profile_updates=ProfileUpdates(graph, profiles),
         blueprints=[
             _create_room(ground, accounts, creation),

@@ -86,8 +86,9 @@ class Server:
         """Start and wait for the first answer."""
         log = (self.folder / "stdout.log").open("ab")
         env = {**os.environ, "HS_CONFIG": str(self.config_path)}
-        command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "core.wsgi"]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command(), cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+        )
         log.close()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -98,6 +99,10 @@ class Server:
                 time.sleep(0.05)
         self.stop()
         raise AssertionError(f"the server did not start:\n{self.output()}")
+
+    def command(self) -> list[str]:
+        """How it is run."""
+        return [sys.executable, "-m", "gunicorn", "-k", "gevent", "core.wsgi"]
 
     def stop(self) -> int | None:
         """End it as an administrator would; its exit code."""

@@ -1,0 +1,1 @@
+"""Talking to other servers: finding them, knowing their keys, signed requests in both directions."""
