@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from tests.servers.trellis import User
 
-
 NOTHING = ["next_batch", "device_one_time_keys_count", "device_unused_fallback_key_types"]
 """The keys of an answer that has nothing to tell."""
 
