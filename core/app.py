@@ -24,7 +24,7 @@ from core.wiring.federation import build_federation_ground, build_outbound, fede
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
-from core.wiring.push import build_push, build_push_rules
+from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
 from core.wiring.rooms import build_rooms
@@ -37,12 +37,13 @@ class App:
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
         self.push_rules = build_push_rules(self.ground)
+        departures = [device_departures(self.ground).leave, pusher_departures(self.ground)]
         self.outbound = build_outbound(config.federation)
         self.federation = build_federation_ground(self.ground, self.outbound)
         self.accounts = build_accounts(
             self.ground,
             self.push_rules,
-            [device_departures(self.ground).leave],
+            departures,
             FederatedProfiles(self.federation.servers),
         )
         self.encryption = build_encryption(self.ground, self.accounts)
@@ -66,6 +67,7 @@ class App:
             *self.sync.blueprints,
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
+            *self.push.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None

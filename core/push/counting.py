@@ -17,6 +17,7 @@ from gevent.event import Event
 from core.ids import Position, RoomNid, UserNid
 from core.push.evaluating import Step, counted
 from core.push.ledger import KINDS, Ledger
+from core.push.outbox import Outbox
 from core.storage.consumers import Apply
 from core.storage.cursors import CursorStore
 from core.storage.log import Kind, Line, LogReader, LogTail
@@ -39,12 +40,21 @@ class NotificationCounter:
     name = "push.notification_counts"
     kinds: Collection[Kind] = KINDS
 
-    def __init__(self, ledger: Ledger, store: CountStore, log: LogReader, tail: LogTail, cursors: CursorStore) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: CountStore,
+        log: LogReader,
+        tail: LogTail,
+        cursors: CursorStore,
+        outbox: Outbox,
+    ) -> None:
         self.ledger = ledger
         self._store = store
         self._log = log
         self._tail = tail
         self._cursors = cursors
+        self._outbox = outbox
         self._queue: deque[list[Line]] = deque()
         self._work = Event()
         self._is_live = False
@@ -111,6 +121,8 @@ class NotificationCounter:
         marks = [(*key, position) for key, position in ledger.marks.items() if position <= upto]
         redacted = [event for event, position in ledger.redacted.items() if position <= upto]
         owed = set(self._owed)
+        readers = [user for user, position in ledger.readers.items() if position <= upto]
+        planned = self._outbox.plan(steps, readers)
 
         def apply(transaction: Transaction) -> None:
             self._write_steps(transaction, steps)
@@ -119,6 +131,7 @@ class NotificationCounter:
                 self._store.remove_events(transaction, redacted)
             for user, room in owed:
                 transaction.log(Kind.NOTIFICATION_COUNTS, user, room)
+            self._outbox.write(transaction, planned)
             transaction.after_commit(wrote)
 
         def wrote() -> None:

@@ -29,6 +29,8 @@ MAX_UNREAD = 200_000
 """Of so many pairs of user and room the counts are kept in memory."""
 MAX_READERS = 50_000
 """Of so many users it is kept in which rooms they have read lately."""
+MAX_REDACTIONS = 2_000
+"""Of so many rooms it is kept when something was last redacted."""
 LOAD_ATTEMPTS = 5
 
 KINDS = (
@@ -68,6 +70,7 @@ class Ledger:
         self._readers: OrderedDict[UserNid, dict[RoomNid, int]] = OrderedDict()
         self.readers_floor = Position(2**62)
         """What `read_since` knows begins here."""
+        self._redacted_in: OrderedDict[RoomNid, int] = OrderedDict()
         self._changes = 0
         self.written = Position(0)
         """Up to here the database has what the ledger knows."""
@@ -75,6 +78,8 @@ class Ledger:
         """What is to be written, oldest first."""
         self.marks: dict[Mark, int] = {}
         self.redacted: dict[EventNid, int] = {}
+        self.readers: dict[UserNid, int] = {}
+        """Who has read something."""
 
     @property
     def position(self) -> Position:
@@ -123,11 +128,26 @@ class Ledger:
             found.update(self._load(user, missing))
         return found
 
-    def read_since(self, user: UserNid, since: int, upto: int) -> Collection[RoomNid]:
+    def read_since(self, user: UserNid, since: int, upto: int, from_memory: bool = True) -> Collection[RoomNid]:
         """The rooms in which a receipt of the user moved in the positions (since, upto]."""
-        if since < self.readers_floor:
+        if since < self.readers_floor or not from_memory:
             return self._store.read_in(user, since, upto)
         return [room for room, position in self._readers.get(user, {}).items() if position > since]
+
+    def redacted_since(self, since: int) -> list[RoomNid]:
+        """The rooms in which something was redacted after a position, as far as memory goes back."""
+        found = []
+        for room in reversed(self._redacted_in):
+            if self._redacted_in[room] <= since:
+                break
+            found.append(room)
+        return found
+
+    def forget_room(self, room: RoomNid) -> None:
+        """Rows of a room were taken away, as a purge does: what is kept of its counts is read again."""
+        if room in self._rooms:
+            self._rooms[room].revision += 1
+        self._changes += 1
 
     def wrote(self, upto: Position, steps: int) -> None:
         """Everything up to `upto` has been committed, `steps` steps among it."""
@@ -136,6 +156,7 @@ class Ledger:
         self.written = max(self.written, upto)
         self.marks = {key: position for key, position in self.marks.items() if position > upto}
         self.redacted = {event: position for event, position in self.redacted.items() if position > upto}
+        self.readers = {user: position for user, position in self.readers.items() if position > upto}
         self._evaluator.wrote(upto)
 
     def _follow(self, line: Line) -> None:
@@ -166,6 +187,7 @@ class Ledger:
             if receipt is None or not self._evaluator.is_local(self._graph.texts.text(receipt.user_nid)):
                 continue
             self._drop(receipt.user_nid, receipt.room_nid)
+            self.readers[receipt.user_nid] = line.position
             rooms = self._readers.pop(receipt.user_nid, {})
             rooms[receipt.room_nid] = line.position
             self._readers[receipt.user_nid] = rooms
@@ -204,6 +226,10 @@ class Ledger:
         room.revision += 1
         self._changes += 1
         self.redacted[event] = position
+        self._redacted_in.pop(room_nid, None)
+        self._redacted_in[room_nid] = position
+        if len(self._redacted_in) > MAX_REDACTIONS:
+            self._redacted_in.popitem(last=False)
         for step in room.steps:
             if step.event_nid == event:
                 step.forget()
