@@ -34,6 +34,8 @@ class Life:
         for user in list(self.users.values())[1:]:
             user.join(self.room)
         self.model = Model(list(self.users))
+        self.edits: set[str] = set()
+        """They relate to an event, so no thread can start from one."""
         self.since: dict[str, str | None] = dict.fromkeys(self.users)
         self.told: dict[str, dict[str, tuple[int, int]]] = {user: {} for user in self.users}
 
@@ -75,10 +77,16 @@ class Life:
             content["m.relates_to"] = relation
         event_id = self.users[who].send(self.room, content)
         self.model.send(event_id, who, body, thread, mentions, is_edit)
+        if is_edit:
+            self.edits.add(event_id)
         return f"{event_id} {thread} {body} {mentions}"
 
     def thread(self, who: str) -> str:
-        roots = [event.event_id for event in self.model.events[-40:] if event.thread == MAIN and not event.redacted]
+        roots = [
+            event.event_id
+            for event in self.model.events[-40:]
+            if event.thread == MAIN and not event.redacted and event.event_id not in self.edits
+        ]
         if not roots:
             return "no root"
         root = self.random.choice(roots[:3])
