@@ -119,18 +119,8 @@ def build_accounts(
         admin_register.blueprint(secret, making, passwords, name),
     ]
     return AccountsPart(
-        gate,
-        users,
-        profiles,
-        account_data_store,
-        filters,
-        interactive,
-        sessions,
-        tokens,
-        device_store,
-        last_seen,
-        blueprints,
-    )
+        gate, users, profiles, account_data_store, filters, interactive, sessions, tokens, device_store, last_seen, blueprints
+    )  # fmt: skip
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:
