@@ -56,6 +56,7 @@ class App:
             *self.relations.blueprints,
             *self.sync.blueprints,
             *self.receipts.blueprints,
+            *self.push.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None

@@ -54,6 +54,8 @@ class Step:
     special: dict[UserNid, Outcome] = field(default_factory=dict)
     switched: frozenset[UserNid] = frozenset()
     """Who counts by rows of their own from this event on."""
+    alone: frozenset[UserNid] = frozenset()
+    """Who counts by rows of their own."""
     rows: list[UserRow] = field(default_factory=list)
     marks_read: bool = False
     """Whether its sender, who is one of ours, has read the thread by sending to it."""
@@ -62,6 +64,10 @@ class Step:
     def is_empty(self) -> bool:
         """Whether it changes nobody's counts."""
         return not self.common.notify and not self.special and not self.switched and not self.marks_read
+
+    def counts_alone(self, user: UserNid) -> bool:
+        """Whether the common outcome says nothing of the user."""
+        return user in self.alone
 
     def forget(self) -> None:
         """The event was redacted."""
@@ -126,11 +132,19 @@ class Evaluator:
             self._settle(step, audience, outcomes, by_rules - {stored.sender_nid})
         return step
 
+    def outcome_for(self, stored: StoredEvent, user: UserNid) -> Outcome:
+        """What a user's rules, as they are now, make of an event."""
+        state = self._graph.states.current(stored.room_nid)
+        situation = Situation(stored.event, self._graph.states.member_counts(stored.room_nid)[0], _levels(state))
+        compiled = self._rules.compiled(self._rules.keys_of((user,))[user])
+        return compiled.evaluate(self._for(situation, state, user))
+
     def _settle(self, step: Step, audience: Audience, outcomes: dict[UserNid, Outcome], by_rules: set[UserNid]) -> None:
         """Sort out who counts how."""
         step.switched = frozenset(by_rules - audience.own)
         audience.own |= step.switched
         self._unwritten += [(step.position, step.room_nid, user) for user in step.switched]
+        step.alone = frozenset(audience.own)
         for user in audience.own - outcomes.keys():
             if user != step.sender_nid:
                 outcomes[user] = step.common
@@ -175,11 +189,14 @@ class Evaluator:
             named.add(stored.state_key)
         if not named:
             return []
-        return self._joined(stored.room_nid, [UserNid(nid) for nid in self._graph.texts.known(named).values()])
+        users = [UserNid(nid) for nid in self._graph.texts.known(named).values()]
+        return self._joined(stored.room_nid, users, ("join", "invite") if stored.is_state else ("join",))
 
-    def _joined(self, room: RoomNid, users: Collection[UserNid]) -> list[UserNid]:
-        memberships = self._graph.memberships.of_many(room, users)
-        return [user for user, one in memberships.items() if one.membership == "join"]
+    def _joined(
+        self, room: RoomNid, users: Collection[UserNid], memberships: Collection[str] = ("join",)
+    ) -> list[UserNid]:
+        found = self._graph.memberships.of_many(room, users)
+        return [user for user, one in found.items() if one.membership in memberships]
 
     def _for(self, situation: Situation, state: RoomState, user: UserNid) -> Situation:
         user_id = self._graph.texts.text(user)

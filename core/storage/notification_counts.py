@@ -40,7 +40,7 @@ class NotifiedEvent(Table):
     class Meta:
         table_name = "notified_events"
         primary_key = CompositeKey("room_nid", "thread", "position")
-        indexes = ((("event_nid",), False),)
+        indexes = ((("event_nid",), False), (("room_nid", "position"), False))
         without_rowid = True
 
 

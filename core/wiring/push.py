@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask import Blueprint
+
+from core.api.client import notifications as notifications_api
 from core.push.counting import SETTLE_SECONDS, NotificationCounter
 from core.push.evaluating import Evaluator
 from core.push.ignoring import Ignoring
 from core.push.joins import Joins
 from core.push.ledger import Ledger
+from core.push.notifications import Notifications
 from core.push.rules import PushRules
 from core.storage.consumers import ConsumerRunner
 from core.storage.notification_counts import CountStore
+from core.storage.notifications import NotificationStore
 from core.storage.push_rules import PushRuleStore
 from core.storage.receipts import ReceiptStore
 from core.wiring.accounts import AccountsPart
@@ -25,6 +30,7 @@ class PushPart:
 
     counter: NotificationCounter
     counter_runner: ConsumerRunner
+    blueprints: list[Blueprint]
 
     def start(self) -> None:
         """Begin to count."""
@@ -63,4 +69,12 @@ def build_push(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         storage.fence,
         settle_s=SETTLE_SECONDS,
     )
-    return PushPart(counter, runner)
+    notifications = Notifications(
+        NotificationStore(storage.database),
+        counter,
+        evaluator,
+        graph.events,
+        rooms.client_events,
+        lambda: storage.tail.position,
+    )
+    return PushPart(counter, runner, [notifications_api.blueprint(notifications, accounts.gate)])
