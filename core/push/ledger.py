@@ -123,9 +123,9 @@ class Ledger:
             found.update(self._load(user, missing))
         return found
 
-    def read_since(self, user: UserNid, since: int, upto: int) -> Collection[RoomNid]:
+    def read_since(self, user: UserNid, since: int, upto: int, from_memory: bool = True) -> Collection[RoomNid]:
         """The rooms in which a receipt of the user moved in the positions (since, upto]."""
-        if since < self.readers_floor:
+        if since < self.readers_floor or not from_memory:
             return self._store.read_in(user, since, upto)
         return [room for room, position in self._readers.get(user, {}).items() if position > since]
 

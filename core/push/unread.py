@@ -78,7 +78,7 @@ class Unread:
             self.is_own = True
         if step.sender_nid == user:
             if step.marks_read:
-                self.reads[step.thread] = step.position
+                self.reads[step.thread] = max(self.reads.get(step.thread, 0), step.position)
                 self.threads.pop(step.thread, None)
             return
         count = counted(step.special.get(user, NOTHING if self.is_own else step.common))

@@ -37,8 +37,8 @@ class CountsSection:
         window, user = asking.window, asking.viewer.user_nid
         wanted: Collection[RoomNid] = rooms
         if window.has(Kind.RECEIPT, Kind.PRIVATE_RECEIPT):
-            self._counter.ready(window.upto, WAIT_SECONDS)
-            wanted = {*wanted, *self._counter.ledger.read_since(user, window.since, window.upto)}
+            is_ready = self._counter.ready(window.upto, WAIT_SECONDS)
+            wanted = {*wanted, *self._counter.ledger.read_since(user, window.since, window.upto, is_ready)}
         if window.has(Kind.NOTIFICATION_COUNTS):
             lines = self._log.of_subject(
                 Kind.NOTIFICATION_COUNTS, user, window.since, window.upto, ROOMS_AT_ONCE, newest_first=True

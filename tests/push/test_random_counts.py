@@ -61,9 +61,11 @@ class Life:
             if told is not None and "unread_notifications" in told:
                 self.told[user_id] = _counts(told)
             expected = self.model.count(user_id)
-            assert self.told[user_id] == expected, user_id
+            assert self.told[user_id] == expected, f"news for {user_id}"
             if self.random.random() < 0.2:
-                assert _counts(user.sync(filter=FILTER)["rooms"]["join"][self.room]) == expected, user_id
+                assert _counts(user.sync(filter=FILTER)["rooms"]["join"][self.room]) == expected, (
+                    f"a reload for {user_id}"
+                )
 
     def send(self, who: str, relation: dict | None = None, thread: str = MAIN, is_edit: bool = False) -> str:
         body = self.random.choice(["hello", f"some {WORD}", "other words"])
