@@ -29,6 +29,8 @@ MAX_UNREAD = 200_000
 """Of so many pairs of user and room the counts are kept in memory."""
 MAX_READERS = 50_000
 """Of so many users it is kept in which rooms they have read lately."""
+MAX_REDACTIONS = 2_000
+"""Of so many rooms it is kept when something was last redacted."""
 LOAD_ATTEMPTS = 5
 
 KINDS = (
@@ -68,6 +70,7 @@ class Ledger:
         self._readers: OrderedDict[UserNid, dict[RoomNid, int]] = OrderedDict()
         self.readers_floor = Position(2**62)
         """What `read_since` knows begins here."""
+        self._redacted_in: OrderedDict[RoomNid, int] = OrderedDict()
         self._changes = 0
         self.written = Position(0)
         """Up to here the database has what the ledger knows."""
@@ -128,6 +131,15 @@ class Ledger:
         if since < self.readers_floor or not from_memory:
             return self._store.read_in(user, since, upto)
         return [room for room, position in self._readers.get(user, {}).items() if position > since]
+
+    def redacted_since(self, since: int) -> list[RoomNid]:
+        """The rooms in which something was redacted after a position, as far as memory goes back."""
+        found = []
+        for room in reversed(self._redacted_in):
+            if self._redacted_in[room] <= since:
+                break
+            found.append(room)
+        return found
 
     def wrote(self, upto: Position, steps: int) -> None:
         """Everything up to `upto` has been committed, `steps` steps among it."""
@@ -204,6 +216,10 @@ class Ledger:
         room.revision += 1
         self._changes += 1
         self.redacted[event] = position
+        self._redacted_in.pop(room_nid, None)
+        self._redacted_in[room_nid] = position
+        if len(self._redacted_in) > MAX_REDACTIONS:
+            self._redacted_in.popitem(last=False)
         for step in room.steps:
             if step.event_nid == event:
                 step.forget()

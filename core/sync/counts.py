@@ -39,6 +39,10 @@ class CountsSection:
         if window.has(Kind.RECEIPT, Kind.PRIVATE_RECEIPT):
             is_ready = self._counter.ready(window.upto, WAIT_SECONDS)
             wanted = {*wanted, *self._counter.ledger.read_since(user, window.since, window.upto, is_ready)}
+        if asking.ignored and self._counter.ready(window.upto, WAIT_SECONDS):
+            # the redaction itself is not shown where its sender is ignored
+            redacted = self._counter.ledger.redacted_since(window.since)
+            wanted = {*wanted, *(room for room in redacted if room in window.user.joined)}
         if window.has(Kind.NOTIFICATION_COUNTS):
             lines = self._log.of_subject(
                 Kind.NOTIFICATION_COUNTS, user, window.since, window.upto, ROOMS_AT_ONCE, newest_first=True
