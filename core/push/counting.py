@@ -45,6 +45,7 @@ class NotificationCounter:
         self._log = log
         self._tail = tail
         self._cursors = cursors
+        self._outbox = outbox
         self._queue: deque[list[Line]] = deque()
         self._work = Event()
         self._is_live = False
@@ -111,6 +112,8 @@ class NotificationCounter:
         marks = [(*key, position) for key, position in ledger.marks.items() if position <= upto]
         redacted = [event for event, position in ledger.redacted.items() if position <= upto]
         owed = set(self._owed)
+        readers = [user for user, position in ledger.readers.items() if position <= upto]
+        planned = self._outbox.plan(steps, readers)
 
         def apply(transaction: Transaction) -> None:
             self._write_steps(transaction, steps)
@@ -119,6 +122,7 @@ class NotificationCounter:
                 self._store.remove_events(transaction, redacted)
             for user, room in owed:
                 transaction.log(Kind.NOTIFICATION_COUNTS, user, room)
+            self._outbox.write(transaction, planned)
             transaction.after_commit(wrote)
 
         def wrote() -> None:

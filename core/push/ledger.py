@@ -78,6 +78,8 @@ class Ledger:
         """What is to be written, oldest first."""
         self.marks: dict[Mark, int] = {}
         self.redacted: dict[EventNid, int] = {}
+        self.readers: dict[UserNid, int] = {}
+        """Who has read something."""
 
     @property
     def position(self) -> Position:
@@ -148,6 +150,7 @@ class Ledger:
         self.written = max(self.written, upto)
         self.marks = {key: position for key, position in self.marks.items() if position > upto}
         self.redacted = {event: position for event, position in self.redacted.items() if position > upto}
+        self.readers = {user: position for user, position in self.readers.items() if position > upto}
         self._evaluator.wrote(upto)
 
     def _follow(self, line: Line) -> None:
@@ -178,6 +181,7 @@ class Ledger:
             if receipt is None or not self._evaluator.is_local(self._graph.texts.text(receipt.user_nid)):
                 continue
             self._drop(receipt.user_nid, receipt.room_nid)
+            self.readers[receipt.user_nid] = line.position
             rooms = self._readers.pop(receipt.user_nid, {})
             rooms[receipt.room_nid] = line.position
             self._readers[receipt.user_nid] = rooms

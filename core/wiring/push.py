@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flask import Blueprint
 
 from core.api.client import notifications as notifications_api
+from core.api.client import pusher
+from core.hooks.api import Http
 from core.push.counting import SETTLE_SECONDS, NotificationCounter
 from core.push.evaluating import Evaluator
 from core.push.ignoring import Ignoring
 from core.push.joins import Joins
 from core.push.ledger import Ledger
+from core.push.messages import Messages
 from core.push.notifications import Notifications
+from core.push.outbox import Outbox
+from core.push.pushers import Pushers
 from core.push.rules import PushRules
+from core.push.sending import PushSender
 from core.storage.consumers import ConsumerRunner
 from core.storage.notification_counts import CountStore
 from core.storage.notifications import NotificationStore
 from core.storage.push_rules import PushRuleStore
+from core.storage.pushers import PusherStore
 from core.storage.receipts import ReceiptStore
 from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
@@ -30,17 +38,22 @@ class PushPart:
 
     counter: NotificationCounter
     counter_runner: ConsumerRunner
+    sender: PushSender | None
     blueprints: list[Blueprint]
 
     def start(self) -> None:
         """Begin to count."""
         self.counter.start()
+        if self.sender is not None:
+            self.sender.start()
         self.counter_runner.start()
 
     def stop(self) -> None:
         """Write what was counted, and end."""
         self.counter_runner.stop()
         self.counter.stop()
+        if self.sender is not None:
+            self.sender.stop()
 
 
 def build_push_rules(ground: Ground) -> PushRules:
@@ -51,14 +64,19 @@ def build_push_rules(ground: Ground) -> PushRules:
     return rules
 
 
-def build_push(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules) -> PushPart:
-    """Build the part over an open database."""
+def build_push(
+    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules, http: Http | None = None
+) -> PushPart:
+    """Build the part over an open database. Without `http`, the door to gateways, pushes wait in their queues."""
     storage, graph = ground.storage, rooms.graph
+    writer, gate, pusher_store = storage.writer, accounts.gate, PusherStore(storage.database)
     counts = CountStore(storage.database)
     ignoring = Ignoring(counts, accounts.account_data_store)
     evaluator = Evaluator(graph, rules, ignoring, counts, ground.server_name)
     ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(storage.database), counts)
-    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors)
+    sender = None if http is None else PushSender(pusher_store, Messages(graph, ledger), http, writer)
+    outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
+    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)
     runner = ConsumerRunner(
         counter,
         storage.log,
@@ -77,4 +95,12 @@ def build_push(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: 
         rooms.client_events,
         lambda: storage.tail.position,
     )
-    return PushPart(counter, runner, [notifications_api.blueprint(notifications, accounts.gate)])
+    blueprints = [
+        notifications_api.blueprint(notifications, gate),
+        pusher.blueprint(Pushers(pusher_store, accounts.devices, writer), gate),
+    ]
+    return PushPart(counter, runner, sender, blueprints)
+
+
+def _nobody(pushers: Collection[int]) -> None:
+    pass
