@@ -22,7 +22,7 @@ from core.wiring.features import supported_features
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
-from core.wiring.push import build_push, build_push_rules
+from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
 from core.wiring.rooms import build_rooms
@@ -35,7 +35,8 @@ class App:
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
         self.push_rules = build_push_rules(self.ground)
-        self.accounts = build_accounts(self.ground, self.push_rules, [device_departures(self.ground).leave])
+        departures = [device_departures(self.ground).leave, pusher_departures(self.ground)]
+        self.accounts = build_accounts(self.ground, self.push_rules, departures)
         self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)

@@ -17,6 +17,7 @@ from gevent.event import Event
 from core.ids import Position, RoomNid, UserNid
 from core.push.evaluating import Step, counted
 from core.push.ledger import KINDS, Ledger
+from core.push.outbox import Outbox
 from core.storage.consumers import Apply
 from core.storage.cursors import CursorStore
 from core.storage.log import Kind, Line, LogReader, LogTail
@@ -39,7 +40,15 @@ class NotificationCounter:
     name = "push.notification_counts"
     kinds: Collection[Kind] = KINDS
 
-    def __init__(self, ledger: Ledger, store: CountStore, log: LogReader, tail: LogTail, cursors: CursorStore) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: CountStore,
+        log: LogReader,
+        tail: LogTail,
+        cursors: CursorStore,
+        outbox: Outbox,
+    ) -> None:
         self.ledger = ledger
         self._store = store
         self._log = log

@@ -22,6 +22,7 @@ from core.push.pushers import Pushers
 from core.push.rules import PushRules
 from core.push.sending import PushSender
 from core.storage.consumers import ConsumerRunner
+from core.storage.devices import RemovalListener
 from core.storage.notification_counts import CountStore
 from core.storage.notifications import NotificationStore
 from core.storage.push_rules import PushRuleStore
@@ -62,6 +63,11 @@ def build_push_rules(ground: Ground) -> PushRules:
     rules = PushRules(PushRuleStore(storage.database), storage.writer, storage.interner)
     storage.tail.follow(rules.follow)
     return rules
+
+
+def pusher_departures(ground: Ground) -> RemovalListener:
+    """Removes the pushers of a device with it; the device store is built with it."""
+    return PusherStore(ground.storage.database).remove_of_devices
 
 
 def build_push(
