@@ -11,7 +11,7 @@ remembered and taken up again:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -52,6 +52,7 @@ class Purger:
         self._appender = appender
         self._bench = appender.bench
         self._store = store
+        self._followers: list[Callable[[RoomNid], None]] = []
 
     def purge(self, room: RoomNid, first_kept: StoredEvent) -> int:
         """Take away everything before `first_kept` in history order, forward extremities apart; returns how many
@@ -80,6 +81,10 @@ class Purger:
 
         self._appender.prepared(room, plan)
 
+    def follow(self, follower: Callable[[RoomNid], None]) -> None:
+        """Call `follower(room)` after each purge of a room in this process; it must not wait."""
+        self._followers.append(follower)
+
     def resume(self) -> None:
         """Take up the purges that were interrupted. Call at start."""
         for purge in self._store.begun():
@@ -101,6 +106,8 @@ class Purger:
         self._cut_lines(purge)
         deleted = self._delete(purge)
         self._appender.direct(purge.room_nid, lambda transaction: self._store.end(transaction, purge.room_nid))
+        for follower in self._followers:
+            follower(purge.room_nid)
         return deleted
 
     def _take_place(self, room: RoomNid, nids: list[EventNid]) -> None:

@@ -143,6 +143,12 @@ class Ledger:
             found.append(room)
         return found
 
+    def forget_room(self, room: RoomNid) -> None:
+        """Rows of a room were taken away, as a purge does: what is kept of its counts is read again."""
+        if room in self._rooms:
+            self._rooms[room].revision += 1
+        self._changes += 1
+
     def wrote(self, upto: Position, steps: int) -> None:
         """Everything up to `upto` has been committed, `steps` steps among it."""
         for _ in range(steps):

@@ -85,13 +85,15 @@ class PurgeStore:
         return rows_in(self._database, sql, gone)
 
     def take_place(self, transaction: Transaction, nids: Collection[EventNid]) -> None:
-        """Turn events into outliers, and take them out of the log."""
+        """Turn events into outliers, and take them out of the log and of what counts as unread."""
         listed = marks(len(nids))
         transaction.run(
             f"UPDATE events SET flags = flags | {_GONE}, local_depth = 0, line = 0, line_index = 0, after_line = 0, "
             f"after_index = 0 WHERE event_nid IN ({listed})",
             list(nids),
         )
+        for table in ("notified_events", "user_notifications"):
+            transaction.run(f"DELETE FROM {table} WHERE event_nid IN ({listed})", list(nids))
         kinds = (Kind.EVENT, Kind.BACKFILL)
         transaction.run(
             f"DELETE FROM log WHERE reference IN ({listed}) AND kind IN ({marks(len(kinds))})", [*nids, *kinds]

@@ -80,6 +80,7 @@ def build_push(
     ignoring = Ignoring(counts, accounts.account_data_store)
     evaluator = Evaluator(graph, rules, ignoring, counts, ground.server_name)
     ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(storage.database), counts)
+    graph.purger.follow(ledger.forget_room)
     sender = None if http is None else PushSender(pusher_store, Messages(graph, ledger), http, writer)
     outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
     counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)

@@ -1,0 +1,145 @@
+"""The ledger in this process: what a message costs in rows, what purges and bounds do, and what is read back."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from core.ids import Position, ServerName, UserId, UserNid
+from core.push.counting import NotificationCounter
+from core.push.evaluating import Evaluator
+from core.push.ignoring import Ignoring
+from core.push.joins import Joins
+from core.push.ledger import KINDS, Ledger
+from core.push.outbox import Outbox
+from core.push.rules import PushRules
+from core.storage import notification_counts
+from core.storage.account_data import AccountDataStore
+from core.storage.cursors import CursorStore
+from core.storage.log import LogReader
+from core.storage.notification_counts import CountStore
+from core.storage.push_rules import PushRuleStore
+from core.storage.pushers import PusherStore
+from core.storage.receipts import ReceiptStore
+from tests.graph.local_room import ANNA, BEN, create_room, member, message
+
+MEMBERS = [UserId(f"@member{number}:here.test") for number in range(40)]
+
+
+class Counting:
+    """A counter over the test's database that moves when it is told to."""
+
+    def __init__(self, database, writer, tail, graph) -> None:
+        self._database, self._writer, self._log = database, writer, LogReader(database)
+        self._at = Position(0)
+        store, ignoring = CountStore(database), None
+        ignoring = Ignoring(store, AccountDataStore(database))
+        self.rules = PushRules(PushRuleStore(database), writer, graph.texts)
+        evaluator = Evaluator(graph, self.rules, ignoring, store, ServerName("here.test"))
+        self.ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(database), store)
+        self.ledger.begin(Position(0))
+        outbox = Outbox(PusherStore(database), lambda pushers: None)
+        self.counter = NotificationCounter(self.ledger, store, self._log, tail, CursorStore(database), outbox)
+
+    def follow(self) -> None:
+        """Follow the log to its end, in memory."""
+        self.ledger.advance(self._lines())
+
+    def write(self) -> None:
+        """Follow the log to its end, and write."""
+        lines = self._lines()
+        self._writer.submit(self.counter.handle(lines))
+        self._at = lines[-1].position
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        return self._database.value(f"SELECT COUNT(*) FROM {table}")
+
+    def _lines(self):
+        return self._log.lines(self._at, self._log.tip(), KINDS, 10_000)
+
+
+@pytest.fixture
+def counting(database, writer, tail, graph):
+    return Counting(database, writer, tail, graph)
+
+
+@pytest.fixture
+def room(graph):
+    """A room of Anna's with Ben and many others."""
+    room = create_room(graph).room_nid
+    graph.write.send(room, [member(user) for user in [BEN, *MEMBERS]])
+    return room
+
+
+def nid(graph, user) -> UserNid:
+    return UserNid(graph.texts.nid(user))
+
+
+def total(counting, graph, user, room):
+    return counting.ledger.unread(nid(graph, user), [room])[room].total
+
+
+def test_a_message_costs_one_row_whatever_the_number_of_members(counting, graph, room):
+    graph.write.send(room, [message(ANNA)])
+    counting.write()
+    assert (counting.rows("notified_events"), counting.rows("user_notifications")) == (1, 0)
+    assert {total(counting, graph, user, room) for user in MEMBERS} == {(1, 0)}
+
+
+def test_a_mention_costs_a_row_for_whom_it_mentions(counting, graph, room):
+    content = {"body": "x", "msgtype": "m.text", "m.mentions": {"user_ids": [BEN, MEMBERS[0], "@gone:here.test"]}}
+    draft = message(ANNA)
+    graph.write.send(room, [type(draft)(draft.type, ANNA, content)])
+    counting.write()
+    assert (counting.rows("notified_events"), counting.rows("user_notifications")) == (1, 2)
+
+
+def test_a_muted_room_costs_no_row_at_all(counting, graph, room, writer):
+    about = {"kind": "event_match", "key": "room_id", "pattern": graph.rooms.name(room).room_id}
+    mute = {"rule_id": "mute", "default": False, "enabled": True, "actions": [], "conditions": [about]}
+    counting.rules.put(nid(graph, BEN), "override", mute, None)
+    graph.write.send(room, [message(ANNA), message(ANNA)])
+    counting.write()
+    assert counting.rows("user_notifications") == 0
+    assert total(counting, graph, BEN, room) == (0, 0)
+
+
+def test_counts_from_memory_are_those_from_the_database(counting, graph, room):
+    graph.write.send(room, [message(ANNA), message(BEN), message(ANNA)])
+    counting.follow()
+    from_memory = [total(counting, graph, user, room) for user in (ANNA, BEN, MEMBERS[0])]
+    counting.write()
+    for user in (ANNA, BEN, MEMBERS[0]):
+        counting.ledger.forget_room(room)
+        assert total(counting, graph, user, room) == from_memory.pop(0)
+
+
+def test_purged_messages_count_no_more(counting, graph, room):
+    sent = graph.write.send(room, [message(ANNA, str(number)) for number in range(5)])
+    graph.purger.follow(counting.ledger.forget_room)
+    counting.write()
+    assert total(counting, graph, BEN, room) == (5, 0)
+    graph.purger.purge(room, sent[3])
+    assert total(counting, graph, BEN, room) == (2, 0)
+
+
+def test_a_room_keeps_so_many_rows_and_no_more(counting, graph, room, writer, monkeypatch):
+    monkeypatch.setattr(notification_counts, "ROOM_ROWS", 3)
+    graph.write.send(room, [message(ANNA, str(number)) for number in range(8)])
+    counting.write()
+    writer.submit(lambda transaction: CountStore(counting._database).trim_room(transaction, room))
+    counting.ledger.forget_room(room)
+    assert total(counting, graph, BEN, room) == (3, 0)
+
+
+def test_a_list_of_ignored_users_counts_from_when_it_is_set(counting, graph, room, database, writer):
+    graph.write.send(room, [message(ANNA)])
+    counting.write()
+    content = orjson.dumps({"ignored_users": {ANNA: {}}})
+    store = AccountDataStore(database)
+    writer.submit(lambda transaction: store.set(transaction, nid(graph, BEN), "m.ignored_user_list", content))
+    graph.write.send(room, [message(ANNA), message(MEMBERS[0])])
+    counting.write()
+    assert total(counting, graph, BEN, room) == (2, 0)
+    assert total(counting, graph, MEMBERS[1], room) == (3, 0)
