@@ -77,11 +77,8 @@ def build_accounts(
     """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
     database, writer = storage.database, storage.writer
-    users, device_store, profile_store = (
-        UserStore(database),
-        DeviceStore(database, on_device_removal),
-        ProfileStore(database),
-    )
+    users, device_store = UserStore(database), DeviceStore(database, on_device_removal)
+    profile_store = ProfileStore(database)
     registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
     last_seen = LastSeen(device_store, writer)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
