@@ -49,7 +49,7 @@ class App:
         self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
-        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules)
+        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
