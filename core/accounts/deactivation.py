@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from core.accounts.identity_servers import IdentityServers
 from core.accounts.sessions import Sessions
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, permissions
 from core.ids import UserId, UserNid
@@ -84,11 +84,13 @@ class Deactivation:
         """End an account; whether all its published addresses were taken back.
 
         `by` is who asks, None for the command line. Again is fine, and may add erasure.
-        Raises: `NotFound`, `Forbidden` where a plugin objects.
+        Raises: `NotFound`, `Forbidden` where a plugin objects, or a user is locked out of their own account.
         """
         user = self._users.find(user_id)
         if user is None:
             raise NotFound(f"There is no account {user_id}.")
+        if by == user_id and user.is_locked:
+            raise Forbidden("This account has been locked.", errcode="M_USER_LOCKED")
         if by is not None:
             self._plugins.require(permissions.may_deactivate_user, user_id=user_id, requested_by=by, is_erasure=erase)
         identity = self._identity

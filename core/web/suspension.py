@@ -10,7 +10,7 @@ import re
 
 _FORBIDDEN = re.compile(
     r"/_matrix/(?:"
-    r"client/[a-z0-9.]+/(?:createRoom|join/|knock/|publicRooms/|profile/|directory/|user/[^/]+/openid/"
+    r"client/[a-z0-9.]+/(?:createRoom|join/|knock/|profile/|directory/|user/[^/]+/openid/"
     r"|rooms/[^/]+/(?:join|invite|kick|ban|unban|send|state|upgrade|typing)(?:/|$))"
     r"|(?:client/v1/media|media/[a-z0-9]+)/(?:upload|create))"
 )

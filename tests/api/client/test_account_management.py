@@ -76,6 +76,9 @@ def test_a_locked_account_can_only_log_out(server, admin, alice):
     assert (caught.value.status, caught.value.errcode) == (401, "M_USER_LOCKED")
     assert caught.value.body["soft_logout"] is True
     assert by_password(server, alice)[1]["errcode"] == "M_USER_LOCKED"
+    identified = {**PASSWORD, "identifier": {"type": "m.id.user", "user": alice.user_id}}
+    url = f"{server.base}/_matrix/client/v3/account/deactivate"
+    assert requests.post(url, json={"auth": identified}, timeout=30).json()["errcode"] == "M_USER_LOCKED"
     put_standing(admin, "lock", alice.user_id, False)
     alice.get("/v3/account/whoami")
 
