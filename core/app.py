@@ -27,6 +27,7 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
+from core.wiring.media import build_media
 from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import OutsideFacades, contributed_blueprints, wire_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
@@ -58,6 +59,7 @@ class App:
         )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
+        self.media = build_media(self.ground, self.accounts)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -73,6 +75,7 @@ class App:
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.push.blueprints,
+            *self.media.blueprints,
             *contributed_blueprints(self.ground),
         ]
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
@@ -87,6 +90,7 @@ class App:
         self.sync.notifier.start()
         self.receipts.typing.start()
         self.push.start()
+        self.media.start()
         for runner in self._consumers:
             runner.start()
         outside = OutsideFacades(self.outbound.web, self.addresses.mailer)
@@ -107,6 +111,7 @@ class App:
             work.stop()
         for runner in self._consumers:
             runner.stop()
+        self.media.stop()
         self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()

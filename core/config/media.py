@@ -54,6 +54,9 @@ class MediaConfig:
     enable_media_repo: bool = setting(True, boolean, "Serve uploads and downloads.")
     enable_authenticated_media: bool = setting(True, boolean, "Serve new media only to those who sign in.")
     media_store_path: str = setting("{data_dir}/media", path, "Folder that media is kept in.")
+    media_backend: str = setting(
+        "filesystem", text, "Where new media is kept: the name of a plugin's storage backend, such as filesystem or s3."
+    )
     media_storage_providers: tuple[Any, ...] = setting(
         [], list_of(anything), "Further places to keep media in: a list of mappings with module and config."
     )

@@ -29,6 +29,7 @@ FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
         "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",
+        "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
     }
 )
 """The server's own plugins, as setup.cfg names them."""
