@@ -60,6 +60,7 @@ class App:
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts)
+        self.media = build_media(self.ground, self.accounts, self.rooms)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -83,6 +84,10 @@ class App:
         self._plugin_work: list[PluginWork] = []
         consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
         self._consumers = [_runner(self.ground, consumer) for consumer in (*consumers, *self.relations.consumers)]
+        self._consumers = [
+            _runner(self.ground, consumer)
+            for consumer in (self.rooms.profile_updates, *self.relations.consumers, self.media.references)
+        ]
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""

@@ -18,6 +18,9 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF")
 """What is decoded."""
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 """What thumbnails may be, and so originals in their place. Spec: GET /thumbnail, header Content-Type."""
+_AT_ONCE = frozenset({"WEBP", "AVIF"})
+MAX_PIXELS_AT_ONCE = 16_777_216
+"""Most pixels of the formats that Pillow decodes in one piece, copying all of them while no other thread can run."""
 _TURNED = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
 MAX_FRAMES = 200
@@ -55,8 +58,9 @@ def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
     """A thumbnail of the image in `source`. Raises: `TooLarge` (pixels), `BadRequest` (no image we can read)."""
     try:
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise _too_large(max_pixels)
+            most = min(max_pixels, MAX_PIXELS_AT_ONCE) if image.format in _AT_ONCE else max_pixels
+            if image.width * image.height > most:
+                raise _too_large(most)
             return _make(image, wanted, max_pixels)
     except TooLarge:
         raise

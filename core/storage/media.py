@@ -76,6 +76,15 @@ class UploadedAs:
     may_inline: bool
 
 
+@dataclass(frozen=True, slots=True)
+class UserUsage:
+    """How much one user has uploaded."""
+
+    user_nid: UserNid
+    files: int
+    total_bytes: int
+
+
 _COLUMNS = (
     "media_nid, origin, media_id, user_nid, file_id, content_type, name, size_bytes, created_ms, expires_ms, seen_ms,"
     " quarantined_by, is_protected, needs_auth, may_inline"
@@ -221,13 +230,19 @@ class MediaStore:
         transaction.run("UPDATE media SET is_protected = ? WHERE media_nid = ?", (int(is_protected), number))
         return True
 
-    def usage(self) -> list[tuple[UserNid | None, int, int]]:
-        """(uploader, files, bytes), largest first; None stands for other servers' media."""
+    def usage_of_users(self, from_ms: int = 0, until_ms: int = 2**53) -> list[UserUsage]:
+        """How much each user has uploaded within that time, most bytes first."""
         sql = (
-            "SELECT user_nid, COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL GROUP BY user_nid"
-            " ORDER BY SUM(size_bytes) DESC"
+            "SELECT user_nid, COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NOT NULL"
+            " AND created_ms >= ? AND created_ms <= ? GROUP BY user_nid ORDER BY SUM(size_bytes) DESC"
         )
-        return [(row[0], int(row[1]), int(row[2])) for row in self._database.rows(sql)]
+        return [UserUsage(row[0], int(row[1]), int(row[2])) for row in self._database.rows(sql, (from_ms, until_ms))]
+
+    def usage_of_remote(self) -> tuple[int, int]:
+        """(files, bytes) of other servers' media."""
+        sql = "SELECT COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NULL"
+        row = self._database.rows(sql)[0]
+        return int(row[0]), int(row[1] or 0)
 
     def with_ids(self, origin: str, media_ids: Collection[str]) -> list[StoredMedia]:
         """Those of `media_ids` that exist."""
