@@ -26,6 +26,7 @@ from core.media.spool import Spool
 from core.media.vault import Deletion, Vault
 from core.storage.media import MediaStore
 from core.storage.media_files import MediaFileStore
+from core.storage.media_lists import MediaLists
 from core.storage.media_references import MediaReferenceStore
 
 Subparsers = argparse._SubParsersAction
@@ -35,6 +36,7 @@ Subparsers = argparse._SubParsersAction
 class _Tools:
     server: Offline
     media: MediaStore
+    lists: MediaLists
     curation: Curation
     mover: FileMover
     vault: Vault
@@ -93,19 +95,20 @@ def _tools(config: Config) -> Iterator[_Tools]:
         except PluginError as error:
             raise Unavailable(str(error)) from error
         media, files, references = MediaStore(database), MediaFileStore(database), MediaReferenceStore(database)
+        lists = MediaLists(database)
         deletion, spool = Deletion(vault, files, writer), Spool(Path(config.media.media_store_path) / "incoming")
         spool.prepare()
-        curation = Curation(server.server_name, media, files, references, deletion, writer, plugins)
-        yield _Tools(server, media, curation, FileMover(vault, files, spool, deletion, writer), vault)
+        curation = Curation(server.server_name, media, lists, files, references, deletion, writer, plugins)
+        yield _Tools(server, media, lists, curation, FileMover(vault, files, spool, deletion, writer), vault)
 
 
 def _usage(tools: _Tools, arguments: argparse.Namespace) -> int:
-    usage = tools.media.usage_of_users()
+    usage = tools.lists.usage_of_users()
     known = tools.server.users.find_many([one.user_nid for one in usage])
     for one in usage:
         user = known.get(one.user_nid)
         print(f"{one.total_bytes:>15,}  {one.files:>8,}  {user.user_id if user else 'an account that is gone'}")
-    count, size = tools.media.usage_of_remote()
+    count, size = tools.lists.usage_of_remote()
     print(f"{size:>15,}  {count:>8,}  copies of other servers' media")
     return 0
 

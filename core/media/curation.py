@@ -22,6 +22,7 @@ from core.media.content_types import OCTETS, base_type
 from core.media.vault import Deletion
 from core.storage.media import MediaStore, StoredMedia
 from core.storage.media_files import MediaFileStore
+from core.storage.media_lists import MediaLists
 from core.storage.media_references import MediaReferenceStore, Referrer
 from core.storage.transaction import Transaction
 from core.storage.writer import Writer
@@ -47,6 +48,7 @@ class Curation:
         self,
         server_name: ServerName,
         media: MediaStore,
+        lists: MediaLists,
         files: MediaFileStore,
         references: MediaReferenceStore,
         deletion: Deletion,
@@ -54,7 +56,8 @@ class Curation:
         plugins: PluginManager,
         now_ms: Clock = wall_clock_ms,
     ) -> None:
-        self._server_name, self._media, self._files, self._references = server_name, media, files, references
+        self._server_name, self._media, self._lists = server_name, media, lists
+        self._files, self._references = files, references
         self._deletion, self._writer, self._plugins, self._now_ms = deletion, writer, plugins, now_ms
 
     def delete(
@@ -99,7 +102,7 @@ class Curation:
     def of_user(self, user: UserNid) -> list[tuple[str, str]]:
         """(server, media id) of everything a user has uploaded."""
         found: list[tuple[str, str]] = []
-        while page := self._media.of_user(user, len(found), 1000):
+        while page := self._lists.of_user(user, len(found), 1000):
             found += [(one.origin, one.media_id) for one in page]
         return found
 
@@ -107,7 +110,7 @@ class Curation:
         """Media last asked for before then, quarantined and protected apart; it may be deleted on the way."""
         after = 0
         local, remote_to = (self._server_name, None) if is_local else (None, self._server_name)
-        while page := self._media.older_than(
+        while page := self._lists.older_than(
             before_ms, local=local, remote_to=remote_to, above_bytes=above_bytes, limit=PAGE, after=after
         ):
             yield from page

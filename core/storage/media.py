@@ -6,7 +6,7 @@ core.storage.media_files. Flags are 0 or 1.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.ids import ServerName, UserNid
@@ -76,30 +76,10 @@ class UploadedAs:
     may_inline: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UserUsage:
-    """How much one user has uploaded."""
-
-    user_nid: UserNid
-    files: int
-    total_bytes: int
-
-
-_COLUMNS = (
+COLUMNS = (
     "media_nid, origin, media_id, user_nid, file_id, content_type, name, size_bytes, created_ms, expires_ms, seen_ms,"
     " quarantined_by, is_protected, needs_auth, may_inline"
 )
-_ORDERS = {
-    "media_id": "media_id",
-    "created_ts": "created_ms",
-    "last_access_ts": "seen_ms",
-    "media_length": "size_bytes",
-    "media_type": "content_type",
-    "upload_name": "name",
-    "quarantined_by": "quarantined_by",
-    "safe_from_quarantine": "is_protected",
-}
-"""What lists may be ordered by, as the administration API calls it."""
 
 
 class MediaStore:
@@ -111,9 +91,9 @@ class MediaStore:
 
     def find(self, origin: str, media_id: str) -> StoredMedia | None:
         """What the URI stands for."""
-        sql = f"SELECT {_COLUMNS} FROM media WHERE origin = ? AND media_id = ?"
+        sql = f"SELECT {COLUMNS} FROM media WHERE origin = ? AND media_id = ?"
         row = self._database.row(sql, (origin, media_id))
-        return None if row is None else _stored(row)
+        return None if row is None else stored_media(row)
 
     def find_file_of(self, transaction: Transaction, media_nid: int) -> tuple[bool, str | None]:
         """(whether the row is there, its file) as of now, locked until the commit."""
@@ -166,38 +146,6 @@ class MediaStore:
         rows = [(seen_ms, nid, seen_ms) for nid, seen_ms in seen.items()]
         transaction.add_all("UPDATE media SET seen_ms = ? WHERE media_nid = ? AND seen_ms < ?", rows)
 
-    def of_user(
-        self, user: UserNid, start: int = 0, limit: int = 100, order_by: str = "created_ts", is_backward: bool = False
-    ) -> list[StoredMedia]:
-        """A page of a user's uploads; `order_by` is a name of the administration API."""
-        direction = "DESC" if is_backward else "ASC"
-        sql = (
-            f"SELECT {_COLUMNS} FROM media WHERE user_nid = ? AND file_id IS NOT NULL"
-            f" ORDER BY {_ORDERS[order_by]} {direction}, media_nid {direction} LIMIT ? OFFSET ?"
-        )
-        return [_stored(row) for row in self._database.rows(sql, (user, limit, start))]
-
-    def count_of_user(self, user: UserNid) -> int:
-        """How many files a user has uploaded."""
-        sql = "SELECT COUNT(*) FROM media WHERE user_nid = ? AND file_id IS NOT NULL"
-        return int(self._database.value(sql, (user,)))
-
-    def older_than(
-        self, before_ms: int, *, local: str | None, remote_to: str | None, above_bytes: int = 0, limit: int = 200,
-        after: int = 0,
-    ) -> list[StoredMedia]:  # fmt: skip
-        """Media last asked for before then, quarantined and protected apart, past number `after`.
-
-        `local` is the server's own name for its media, `remote_to` the same for all but its own.
-        """
-        side = "origin = ?" if local is not None else "origin <> ?"
-        sql = (
-            f"SELECT {_COLUMNS} FROM media WHERE {side} AND media_nid > ? AND file_id IS NOT NULL AND seen_ms < ?"
-            " AND size_bytes >= ? AND quarantined_by IS NULL AND is_protected = 0 ORDER BY media_nid LIMIT ?"
-        )
-        name = local if local is not None else remote_to
-        return [_stored(row) for row in self._database.rows(sql, (name, after, before_ms, above_bytes, limit))]
-
     def delete(self, transaction: Transaction, media: Sequence[StoredMedia]) -> list[str]:
         """Delete rows; returns the ids of the files they used, which may now be unused."""
         files = []
@@ -230,31 +178,8 @@ class MediaStore:
         transaction.run("UPDATE media SET is_protected = ? WHERE media_nid = ?", (int(is_protected), number))
         return True
 
-    def usage_of_users(self, from_ms: int = 0, until_ms: int = 2**53) -> list[UserUsage]:
-        """How much each user has uploaded within that time, most bytes first."""
-        sql = (
-            "SELECT user_nid, COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NOT NULL"
-            " AND created_ms >= ? AND created_ms <= ? GROUP BY user_nid ORDER BY SUM(size_bytes) DESC"
-        )
-        return [UserUsage(row[0], int(row[1]), int(row[2])) for row in self._database.rows(sql, (from_ms, until_ms))]
 
-    def usage_of_remote(self) -> tuple[int, int]:
-        """(files, bytes) of other servers' media."""
-        sql = "SELECT COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NULL"
-        row = self._database.rows(sql)[0]
-        return int(row[0]), int(row[1] or 0)
-
-    def with_ids(self, origin: str, media_ids: Collection[str]) -> list[StoredMedia]:
-        """Those of `media_ids` that exist."""
-        sql = f"SELECT {_COLUMNS} FROM media WHERE origin = ? AND media_id IN ({{}})"
-        return [_stored(row) for row in self._database.rows_in(sql, media_ids, before=(origin,))]
-
-
-def is_order(name: str) -> bool:
-    """Whether lists of media can be ordered by `name`."""
-    return name in _ORDERS
-
-
-def _stored(row: Row) -> StoredMedia:
+def stored_media(row: Row) -> StoredMedia:
+    """The media in a row of COLUMNS."""
     flags = [bool(flag) for flag in row[12:15]]
     return StoredMedia(*row[:12], *flags)

@@ -24,6 +24,7 @@ from core.media.uploads import Keeper, Uploads, UploadSettings
 from core.media.vault import Deletion, Vault
 from core.storage.media import MediaStore
 from core.storage.media_files import MediaFileStore
+from core.storage.media_lists import MediaLists
 from core.storage.media_references import MediaReferenceStore
 from core.storage.profiles import ProfileStore
 from core.wiring.accounts import AccountsPart
@@ -73,6 +74,7 @@ def build_media(
     """Build the part over an open database. Raises PluginError where the configured backend is missing."""
     config, storage, plugins, gate = ground.config.media, ground.storage, ground.plugins, accounts.gate
     media, files, writer = MediaStore(storage.database), MediaFileStore(storage.database), storage.writer
+    lists = MediaLists(storage.database)
     references, profiles = MediaReferenceStore(storage.database), ProfileStore(storage.database)
     following = MediaReferences(rooms.graph, profiles, references)
     if not config.enable_media_repo:
@@ -101,7 +103,7 @@ def build_media(
     choice = Choice(sizes, config.dynamic_thumbnails)
     thumbnails = Thumbnails(files, vault, spool, writer, choice, config.max_image_pixels)
     deletion = Deletion(vault, files, writer)
-    curation = Curation(ground.server_name, media, files, references, deletion, writer, plugins)
+    curation = Curation(ground.server_name, media, lists, files, references, deletion, writer, plugins)
     retention = RetentionWorker(curation, Retention(config.media_retention_local, config.media_retention_remote))
     answers = MediaAnswers(downloads, thumbnails)
     blueprints = [
@@ -110,7 +112,7 @@ def build_media(
         admin_media.blueprint(
             curation, media, files, references, rooms.graph.rooms, storage.interner, gate, ground.server_name
         ),
-        user_media.blueprint(curation, media, accounts.users, profiles, gate),
+        user_media.blueprint(curation, lists, accounts.users, profiles, gate),
     ]
     return MediaPart(
         media,

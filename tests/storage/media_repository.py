@@ -20,6 +20,7 @@ from core.media.uploads import Keeper, Uploads, UploadSettings
 from core.media.vault import Deletion, Vault
 from core.storage.media import MediaStore
 from core.storage.media_files import MediaFileStore
+from core.storage.media_lists import MediaLists
 from core.storage.media_references import MediaReferenceStore
 from plugins.filesystem_media.plugin import Folder
 
@@ -69,7 +70,15 @@ class Repository:
             self.media, self.files, self.vault, arrivals, sightings, NoRemoteMedia(), NAME, self.clock
         )
         self.curation = Curation(
-            NAME, self.media, self.files, self.references, self.deletion, writer, plugins, self.clock
+            NAME,
+            self.media,
+            MediaLists(database),
+            self.files,
+            self.references,
+            self.deletion,
+            writer,
+            plugins,
+            self.clock,
         )
         self.mover = FileMover(self.vault, self.files, self.spool, self.deletion, writer)
         self._names = itertools.count()

@@ -12,7 +12,7 @@ from core.api.admin.media import shown
 from core.errors import InvalidParam, NotFound
 from core.ids import UserNid
 from core.media.curation import Curation
-from core.storage.media import MediaStore, UserUsage, is_order
+from core.storage.media_lists import MediaLists, UserUsage, is_order
 from core.storage.profiles import ProfileStore
 from core.storage.users import UserStore
 from core.web.gate import Gate
@@ -39,7 +39,7 @@ class StatisticsQuery(PageQuery):
     search_term = QueryString(load_default="")
 
 
-def blueprint(curation: Curation, media: MediaStore, users: UserStore, profiles: ProfileStore, gate: Gate) -> Blueprint:
+def blueprint(curation: Curation, media: MediaLists, users: UserStore, profiles: ProfileStore, gate: Gate) -> Blueprint:
     """The endpoints."""
     bp, page_schema, statistics_schema = Blueprint("admin_user_media", __name__), PageQuery(), StatisticsQuery()
 
