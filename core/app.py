@@ -61,6 +61,7 @@ class App:
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts)
         self.media = build_media(self.ground, self.accounts, self.rooms)
+        self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),

@@ -66,6 +66,9 @@ class MediaConfig:
         list_of(mapping),
         "How much one user may upload over time: a list of mappings with time_period and max_size.",
     )
+    remote_media_cache_size: int | None = setting(
+        None, size_bytes, "Most bytes of other servers' media that are kept; unset, any number.", example="20G"
+    )
     max_image_pixels: int = setting("32M", size_bytes, "Most pixels of an image that thumbnails are made of.")
     max_pending_media_uploads: int = setting(5, integer(1), "Media ids one user may have reserved and not filled.")
     unused_expiration_time: int = setting("24h", duration_ms, "How long a reserved media id waits for its upload.")

@@ -95,6 +95,11 @@ class MediaStore:
         row = self._database.row(sql, (origin, media_id))
         return None if row is None else stored_media(row)
 
+    def is_there(self, transaction: Transaction, origin: str, media_id: str) -> bool:
+        """Whether there is such a row as of now."""
+        sql = "SELECT 1 FROM media WHERE origin = ? AND media_id = ?"
+        return transaction.row(sql, (origin, media_id)) is not None
+
     def find_file_of(self, transaction: Transaction, media_nid: int) -> tuple[bool, str | None]:
         """(whether the row is there, its file) as of now, locked until the commit."""
         sql = "SELECT file_id FROM media WHERE media_nid = ?" + transaction.dialect.for_update

@@ -10,12 +10,15 @@ from flask import Blueprint
 from core.api.admin import media as admin_media
 from core.api.admin import user_media
 from core.api.client import authed_content_repo, content_repo
+from core.api.federation import media as federation_media
 from core.api.media_answers import MediaAnswers
+from core.federation.media_source import MediaSource
 from core.hooks.errors import PluginError
 from core.media.arrivals import Arrivals
 from core.media.curation import Curation, Retention, RetentionWorker
-from core.media.downloads import Downloads, NoRemoteMedia, RemoteMedia
+from core.media.downloads import Downloads
 from core.media.references import MediaReferences
+from core.media.remote import RemoteRepository, RemoteSettings
 from core.media.sightings import Sightings
 from core.media.spool import Spool
 from core.media.thumbnails import Choice, Thumbnails
@@ -28,103 +31,130 @@ from core.storage.media_lists import MediaLists
 from core.storage.media_references import MediaReferenceStore
 from core.storage.profiles import ProfileStore
 from core.wiring.accounts import AccountsPart
+from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStores:
+    """The tables of media."""
+
+    media: MediaStore
+    lists: MediaLists
+    files: MediaFileStore
+    references: MediaReferenceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The services, where the repository is switched on."""
+
+    uploads: Uploads
+    downloads: Downloads
+    thumbnails: Thumbnails
+    curation: Curation
+    sightings: Sightings
+    retention: RetentionWorker
+    deletion: Deletion
+    spool: Spool
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPart:
     """The services others use, and what has to be started and stopped."""
 
-    media: MediaStore
-    files: MediaFileStore
-    uploads: Uploads | None
-    downloads: Downloads | None
-    thumbnails: Thumbnails | None
-    sightings: Sightings | None
-    curation: Curation | None
-    retention: RetentionWorker | None
-    deletion: Deletion | None
-    spool: Spool | None
+    repository: Repository | None
     references: MediaReferences
     blueprints: list[Blueprint]
 
     def start(self) -> None:
         """Clear away what a crash left, and begin the background work."""
-        if self.spool is not None and self.deletion is not None and self.sightings is not None:
-            self.spool.prepare()
-            self.deletion.sweep(self.spool)
-            self.sightings.start()
-        if self.retention is not None:
-            self.retention.start()
+        if self.repository is not None:
+            self.repository.spool.prepare()
+            self.repository.deletion.sweep(self.repository.spool)
+            self.repository.sightings.start()
+            self.repository.retention.start()
 
     def stop(self) -> None:
         """Finish the background work; call before the writer is closed."""
-        if self.retention is not None:
-            self.retention.stop()
-        if self.sightings is not None:
-            self.sightings.stop()
-        if self.thumbnails is not None:
-            self.thumbnails.stop()
+        if self.repository is not None:
+            self.repository.retention.stop()
+            self.repository.sightings.stop()
+            self.repository.thumbnails.stop()
 
 
-def build_media(
-    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, remote: RemoteMedia | None = None
-) -> MediaPart:
+def build_media(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federation: FederationGround) -> MediaPart:
     """Build the part over an open database. Raises PluginError where the configured backend is missing."""
-    config, storage, plugins, gate = ground.config.media, ground.storage, ground.plugins, accounts.gate
-    media, files, writer = MediaStore(storage.database), MediaFileStore(storage.database), storage.writer
-    lists = MediaLists(storage.database)
-    references, profiles = MediaReferenceStore(storage.database), ProfileStore(storage.database)
-    following = MediaReferences(rooms.graph, profiles, references)
-    if not config.enable_media_repo:
-        return MediaPart(media, files, None, None, None, None, None, None, None, None, following, [])
+    database = ground.storage.database
+    stores = MediaStores(
+        MediaStore(database), MediaLists(database), MediaFileStore(database), MediaReferenceStore(database)
+    )
+    following = MediaReferences(rooms.graph, ProfileStore(database), stores.references)
+    if not ground.config.media.enable_media_repo:
+        return MediaPart(None, following, [])
+    repository = _repository(ground, stores, federation)
+    return MediaPart(repository, following, _blueprints(ground, stores, repository, accounts, rooms, federation))
+
+
+def _repository(ground: Ground, stores: MediaStores, federation: FederationGround) -> Repository:
+    config, plugins, name, writer = ground.config.media, ground.plugins, ground.server_name, ground.storage.writer
+    media, lists, files = stores.media, stores.lists, stores.files
     try:
         quotas = quotas_of(config.media_upload_limits)
     except ValueError as error:
         raise PluginError(f"{error}.") from error
-    vault, spool, arrivals = (
-        Vault(plugins, config.media_backend),
-        Spool(Path(config.media_store_path) / "incoming"),
-        Arrivals(),
-    )
-    sightings = Sightings(media, writer)
+    vault, spool, arrivals = Vault(plugins, config.media_backend), spool_of(config.media_store_path), Arrivals()
+    keeper, deletion, sightings = Keeper(vault, files, writer), Deletion(vault, files, writer), Sightings(media, writer)
+    needs_auth = config.enable_authenticated_media
+    settings = UploadSettings(name, config.max_pending_media_uploads, config.unused_expiration_time, needs_auth)
     limits = UploadLimits(media, plugins, config.max_upload_size, quotas)
-    settings = UploadSettings(
-        ground.server_name,
-        config.max_pending_media_uploads,
-        config.unused_expiration_time,
-        config.enable_authenticated_media,
+    curation = Curation(name, media, lists, files, stores.references, deletion, writer, plugins)
+    source = MediaSource(federation.client, federation.outbound.web)
+    refused = frozenset(config.prevent_media_downloads_from)
+    of_remote = RemoteSettings(config.max_upload_size, config.remote_media_cache_size, refused, needs_auth)
+    remote = RemoteRepository(name, source, media, lists, keeper, spool, curation, plugins, of_remote)
+    choice = Choice(
+        [(size.width, size.height, size.method) for size in config.thumbnail_sizes], config.dynamic_thumbnails
     )
-    keeper = Keeper(vault, files, writer)
-    uploads = Uploads(media, keeper, spool, limits, arrivals, writer, plugins, settings)
-    downloads = Downloads(media, files, vault, arrivals, sightings, remote or NoRemoteMedia(), ground.server_name)
-    sizes = [(size.width, size.height, size.method) for size in config.thumbnail_sizes]
-    choice = Choice(sizes, config.dynamic_thumbnails)
-    thumbnails = Thumbnails(files, vault, spool, writer, choice, config.max_image_pixels)
-    deletion = Deletion(vault, files, writer)
-    curation = Curation(ground.server_name, media, lists, files, references, deletion, writer, plugins)
-    retention = RetentionWorker(curation, Retention(config.media_retention_local, config.media_retention_remote))
-    answers = MediaAnswers(downloads, thumbnails)
-    blueprints = [
-        content_repo.blueprint(answers, uploads, gate, config.enable_authenticated_media),
-        authed_content_repo.blueprint(answers, uploads, gate),
-        admin_media.blueprint(
-            curation, media, files, references, rooms.graph.rooms, storage.interner, gate, ground.server_name
-        ),
-        user_media.blueprint(curation, lists, accounts.users, profiles, gate),
-    ]
-    return MediaPart(
-        media,
-        files,
-        uploads,
-        downloads,
-        thumbnails,
-        sightings,
+    return Repository(
+        Uploads(media, keeper, spool, limits, arrivals, writer, plugins, settings),
+        Downloads(media, files, vault, arrivals, sightings, remote, name),
+        Thumbnails(files, vault, spool, writer, choice, config.max_image_pixels),
         curation,
-        retention,
+        sightings,
+        RetentionWorker(curation, Retention(config.media_retention_local, config.media_retention_remote)),
         deletion,
         spool,
-        following,
-        blueprints,
     )
+
+
+def spool_of(media_store_path: str) -> Spool:
+    """The spool below the media folder."""
+    return Spool(Path(media_store_path) / "incoming")
+
+
+def _blueprints(
+    ground: Ground,
+    stores: MediaStores,
+    repository: Repository,
+    accounts: AccountsPart,
+    rooms: RoomsPart,
+    federation: FederationGround,
+) -> list[Blueprint]:
+    answers, gate, curation = (
+        MediaAnswers(repository.downloads, repository.thumbnails),
+        accounts.gate,
+        repository.curation,
+    )
+    room_store, texts = rooms.graph.rooms, ground.storage.interner
+    is_frozen = ground.config.media.enable_authenticated_media
+    return [
+        content_repo.blueprint(answers, repository.uploads, gate, is_frozen),
+        authed_content_repo.blueprint(answers, repository.uploads, gate),
+        federation_media.blueprint(answers, federation.gate),
+        admin_media.blueprint(
+            curation, stores.media, stores.files, stores.references, room_store, texts, gate, ground.server_name
+        ),
+        user_media.blueprint(curation, stores.lists, accounts.users, ProfileStore(ground.storage.database), gate),
+    ]

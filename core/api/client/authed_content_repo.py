@@ -20,7 +20,7 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate) -> Blueprint:
     def get_content(server_name: str, media_id: str, file_name: str | None = None) -> ResponseReturnValue:
         """A file, under its own name or the one asked for."""
         gate.authenticate(request, allow_guest=True)
-        media, _ = answers.find(request, server_name, media_id)
+        media = answers.find(request, server_name, media_id)
         return answers.download(request, media, file_name, is_private=True)
 
     @bp.get("/_matrix/client/v1/media/thumbnail/<server_name>/<media_id>")

@@ -32,14 +32,14 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate, is_frozen: bo
     @bp.get("/_matrix/media/v3/download/<server_name>/<media_id>/<file_name>")
     def get_content(server_name: str, media_id: str, file_name: str | None = None) -> ResponseReturnValue:
         """A file from before the freeze."""
-        media = check_open(answers.find(request, server_name, media_id)[0])
+        media = check_open(answers.find(request, server_name, media_id, not is_frozen))
         return answers.download(request, media, file_name, is_private=False)
 
     @bp.get("/_matrix/media/v3/thumbnail/<server_name>/<media_id>")
     def get_content_thumbnail(server_name: str, media_id: str) -> ResponseReturnValue:
         """A thumbnail of a file from before the freeze."""
         query = answers.read_thumbnail_query(request)
-        media = check_open(answers.find_for_thumbnail(server_name, media_id, query))
+        media = check_open(answers.find_for_thumbnail(server_name, media_id, query, not is_frozen))
         return answers.thumbnail(request, media, query, is_private=False)
 
     @bp.get("/_matrix/media/v3/config")
