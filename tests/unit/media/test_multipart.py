@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ HEAD = b"preamble\r\n--gap\r\nContent-Type: application/json\r\n\r\n{}\r\n--gap\
 def cut(body, at):
     """The body in pieces."""
     places = sorted({0, len(body), *(place % (len(body) + 1) for place in at)})
-    return iter([body[start:end] for start, end in zip(places, places[1:], strict=False) if end > start])
+    return iter([body[start:end] for start, end in pairwise(places) if end > start])
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 1000), max_size=12))
