@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadRequest, Conflict, Forbidden, LimitExceeded, NotFound, TooLarge
+from core.media.plugin_media import PluginMedia
 from core.media.spool import Body
 from core.media.upload_limits import Quota
 from core.storage.media_references import Referrer
@@ -148,6 +149,15 @@ def test_retention_goes_by_when_media_was_last_asked_for(repository):
     repository.sightings.flush()
     gone = repository.curation.delete_old(repository.now_ms - 5_000, is_local=True)
     assert gone == [unseen]
+
+
+def test_a_plugin_stores_and_reads_files(repository, interner):
+    facade = PluginMedia(repository.uploads, repository.downloads, interner, NAME)
+    uri = facade.store(ALICE.user_id, b"made", "text/csv", "a.csv")
+    assert facade.read(uri) == ("text/csv; charset=UTF-8", b"made")
+    assert (facade.read("mxc://here.example/none"), facade.read("no uri")) == (None, None)
+    with pytest.raises(TooLarge):
+        facade.read(uri, max_bytes=3)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
