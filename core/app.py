@@ -59,8 +59,6 @@ class App:
         )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
-        self.media = build_media(self.ground, self.accounts)
-        self.media = build_media(self.ground, self.accounts, self.rooms)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         blueprints = [
             health.blueprint(),
@@ -84,11 +82,8 @@ class App:
         self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
         self._plugin_work: list[PluginWork] = []
         consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
-        self._consumers = [_runner(self.ground, consumer) for consumer in (*consumers, *self.relations.consumers)]
-        self._consumers = [
-            _runner(self.ground, consumer)
-            for consumer in (self.rooms.profile_updates, *self.relations.consumers, self.media.references)
-        ]
+        consumers += [*self.relations.consumers, self.media.references]
+        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
@@ -100,7 +95,9 @@ class App:
         for runner in self._consumers:
             runner.start()
         outside = OutsideFacades(self.outbound.web, self.addresses.mailer)
-        self._plugin_work = wire_plugins(self.ground, self.accounts, self.rooms, self.sync, NoFederation(), outside)
+        self._plugin_work = wire_plugins(
+            self.ground, self.accounts, self.rooms, self.sync, NoFederation(), outside, self.media.facade
+        )
         self.control.start()
         self.ground.plugins.tell(observers.server_started)
 

@@ -27,9 +27,9 @@ GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
+        "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",
-        "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
     }
 )
 """The server's own plugins, as setup.cfg names them."""

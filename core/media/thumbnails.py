@@ -12,20 +12,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from gevent.event import AsyncResult
 from gevent.lock import BoundedSemaphore
 from gevent.threadpool import ThreadPool
 
-from core.errors import LimitExceeded, MatrixError
+from core.errors import LimitExceeded, MatrixError, NotFound
 from core.media.imaging import Made, Wanted, make_thumbnail
 from core.media.spool import PIECE_BYTES, Spool, receive
 from core.media.vault import Vault
+from core.outbound.single_flight import SingleFlight
 from core.storage.media_files import MediaFileStore, StoredFile, Thumbnail
 from core.storage.writer import Writer
 
 THREADS = 1
 MAX_WAITING = 200
-"""Thumbnails waiting to be made at once; further requests are told to come again."""
+"""Requests that wait for a thumbnail to be made at once; further ones are told to come again."""
 MAX_FAILURES = 10_000
 MAX_FORMS = 40
 """Thumbnails of one file that are kept where any size may be asked for."""
@@ -61,7 +61,8 @@ class Thumbnails:
         self._files, self._vault, self._spool, self._writer = files, vault, spool, writer
         self._choice, self._max_pixels = choice, max_pixels
         self._threads, self._slots = ThreadPool(THREADS), BoundedSemaphore(THREADS)
-        self._making: dict[tuple[str, str], AsyncResult] = {}
+        self._flights: SingleFlight[tuple[str, str], Thumbnail] = SingleFlight()
+        self._waiting = 0
         self._failed: OrderedDict[tuple[str, str], MatrixError] = OrderedDict()
 
     def get(self, source: StoredFile, width: int, height: int, method: str, is_animated: bool) -> Thumbnail:
@@ -86,23 +87,19 @@ class Thumbnails:
         failed = self._failed.get(key)
         if failed is not None:
             raise type(failed)(failed.sentence, errcode=failed.errcode)
-        running = self._making.get(key)
-        if running is not None:
-            return running.get()  # type: ignore[no-any-return]  # gevent ships no type for it
-        if len(self._making) >= MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise LimitExceeded("Too many thumbnails are being made; try again in a moment.", retry_after_ms=2_000)
-        result = self._making[key] = AsyncResult()
+        self._waiting += 1
         try:
-            result.set(make())
-        except BaseException as error:
-            result.set_exception(error)
-            if isinstance(error, MatrixError) and error.status in {400, 413}:
+            return self._flights.do(key, make)
+        except MatrixError as error:
+            if error.status in {400, 413}:
                 self._failed[key] = error
                 if len(self._failed) > MAX_FAILURES:
                     self._failed.popitem(last=False)
+            raise
         finally:
-            del self._making[key]
-        return result.get()  # type: ignore[no-any-return]  # gevent ships no type for it
+            self._waiting -= 1
 
     def _make(self, source: StoredFile, wanted: Wanted) -> Thumbnail:
         with self._slots, self._opened(source) as image:
@@ -116,10 +113,17 @@ class Thumbnails:
             backend = self._vault.write(spooled.file_id, spooled.file)
             file = StoredFile(spooled.file_id, spooled.size_bytes, backend)
             thumbnail = Thumbnail(file, made.content_type)
-            if self._enter(source, wanted, thumbnail):
+            try:
+                is_entered = self._enter(source, wanted, thumbnail)
+            finally:
+                if not self._files.is_known(file.file_id):
+                    self._vault.delete(file.file_id, backend)
+            if is_entered:
                 return thumbnail
-            self._vault.delete(file.file_id, backend)
-        return self._files.thumbnail(source.file_id, wanted.form) or Thumbnail(source, "application/octet-stream")
+        found = self._files.thumbnail(source.file_id, wanted.form)
+        if found is None:
+            raise NotFound("The file was deleted while its thumbnail was made.")
+        return found
 
     def _enter(self, source: StoredFile, wanted: Wanted, made: Thumbnail) -> bool:
         return self._writer.submit(

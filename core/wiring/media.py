@@ -17,6 +17,7 @@ from core.hooks.errors import PluginError
 from core.media.arrivals import Arrivals
 from core.media.curation import Curation, Retention, RetentionWorker
 from core.media.downloads import Downloads
+from core.media.plugin_media import PluginMedia
 from core.media.references import MediaReferences
 from core.media.remote import RemoteRepository, RemoteSettings
 from core.media.sightings import Sightings
@@ -66,6 +67,8 @@ class MediaPart:
 
     repository: Repository | None
     references: MediaReferences
+    facade: PluginMedia | None
+    """What plugins reach."""
     blueprints: list[Blueprint]
 
     def start(self) -> None:
@@ -92,9 +95,12 @@ def build_media(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federa
     )
     following = MediaReferences(rooms.graph, ProfileStore(database), stores.references)
     if not ground.config.media.enable_media_repo:
-        return MediaPart(None, following, [])
+        return MediaPart(None, following, None, [])
     repository = _repository(ground, stores, federation)
-    return MediaPart(repository, following, _blueprints(ground, stores, repository, accounts, rooms, federation))
+    facade = PluginMedia(repository.uploads, repository.downloads, ground.storage.interner, ground.server_name)
+    return MediaPart(
+        repository, following, facade, _blueprints(ground, stores, repository, accounts, rooms, federation)
+    )
 
 
 def _repository(ground: Ground, stores: MediaStores, federation: FederationGround) -> Repository:

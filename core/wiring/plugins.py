@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.hooks.api import Federation, Http
+from core.hooks.api import Federation, Http, Media
 from core.hooks.facade import Services
 from core.hooks.specs import contributions
 from core.mail.outgoing import Mailer
@@ -34,6 +34,7 @@ def wire_plugins(
     sync: SyncPart,
     federation: Federation,
     outside: OutsideFacades,
+    media: Media | None = None,
 ) -> list[PluginWork]:
     """Open each plugin's facades; the work of each, to be stopped."""
     plugin_rooms = PluginRooms(
@@ -51,6 +52,7 @@ def wire_plugins(
                 http=outside.http,
                 sync=plugin_sync,
                 federation=federation,
+                media=media,
                 work=work,
                 send_mail=send_mail,
             )

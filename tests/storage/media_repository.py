@@ -49,10 +49,20 @@ class Backends:
 class Repository:
     """Everything wired; `now_ms` is a clock that tests turn."""
 
-    def __init__(self, database, writer, root: Path, quotas: tuple[Quota, ...] = (), max_bytes: int = 1000) -> None:
+    def __init__(
+        self,
+        database,
+        writer,
+        root: Path,
+        quotas: tuple[Quota, ...] = (),
+        max_bytes: int = 1000,
+        more: dict[str, object] | None = None,
+    ) -> None:
         self.root, self.now_ms, self.writer = root, 1_000_000, writer
         plugins = PluginManager()
         plugins.register("backends", Backends(root))
+        for name, plugin in (more or {}).items():
+            plugins.register(name, plugin)
         self.media, self.files = MediaStore(database), MediaFileStore(database)
         self.references = MediaReferenceStore(database)
         self.vault, self.spool = Vault(plugins, "filesystem"), Spool(root / "incoming")

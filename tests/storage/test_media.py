@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import BadRequest, Conflict, Forbidden, LimitExceeded, NotFound, TooLarge
+from core.errors import BadRequest, Conflict, Forbidden, LimitExceeded, NotFound, TooLarge, Unavailable
+from core.hooks import MediaPolicy, Reject, hookimpl
+from core.media.plugin_media import PluginMedia
 from core.media.spool import Body
 from core.media.upload_limits import Quota
 from core.storage.media_references import Referrer
@@ -148,6 +151,51 @@ def test_retention_goes_by_when_media_was_last_asked_for(repository):
     repository.sightings.flush()
     gone = repository.curation.delete_old(repository.now_ms - 5_000, is_local=True)
     assert gone == [unseen]
+
+
+class Judge:
+    """Rejects what contains `bad`, fails on `broken`, and allows the user BOB three bytes."""
+
+    def __init__(self):
+        self.stored = []
+
+    @hookimpl
+    def check_media(self, head, path):
+        assert Path(path).read_bytes() == head
+        if b"broken" in head:
+            raise RuntimeError("the scanner is down")
+        return Reject("M_FORBIDDEN", "That is malware.") if b"bad" in head else None
+
+    @hookimpl
+    def media_policy(self, user_id):
+        return MediaPolicy(max_upload_bytes=3) if user_id == BOB.user_id else None
+
+    @hookimpl
+    def media_stored(self, mxc, size_bytes):
+        self.stored.append(size_bytes)
+
+
+def test_plugins_judge_a_file_before_anybody_can_have_it(database, writer, tmp_path):
+    judge = Judge()
+    repository = Repository(database, writer, tmp_path, more={"judge": judge})
+    with pytest.raises(Forbidden, match="malware"):
+        repository.upload(b"bad")
+    with pytest.raises(Unavailable):
+        repository.upload(b"broken")
+    with pytest.raises(TooLarge):
+        repository.upload(b"good", BOB)
+    assert repository.on_disk() == repository.on_disk("incoming") == set()
+    repository.upload(b"good")
+    assert judge.stored == [4]
+
+
+def test_a_plugin_stores_and_reads_files(repository, interner):
+    facade = PluginMedia(repository.uploads, repository.downloads, interner, NAME)
+    uri = facade.store(ALICE.user_id, b"made", "text/csv", "a.csv")
+    assert facade.read(uri) == ("text/csv; charset=UTF-8", b"made")
+    assert (facade.read("mxc://here.example/none"), facade.read("no uri")) == (None, None)
+    with pytest.raises(TooLarge):
+        facade.read(uri, max_bytes=3)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
