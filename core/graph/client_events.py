@@ -23,6 +23,7 @@ from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, UserId, UserNid
+from core.storage.memberships import MEMBERSHIPS
 from core.storage.transaction_ids import TransactionIdStore
 
 CACHE_BYTES = 64 * 1024 * 1024
@@ -55,6 +56,9 @@ class NoBundles:
     def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """Nothing."""
         return {}
+
+
+_MEMBERSHIP = {name: b',"membership":"%b"' % name.encode() for name in MEMBERSHIPS}
 
 
 class ClientEvents:
@@ -123,22 +127,22 @@ class ClientEvents:
         if with_membership and listed:
             memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
         now = self._now_ms()
+        room = b',"room_id":' + orjson.dumps(listed[0].room_id) if with_room_id and listed else b""
         rendered = []
         for stored in listed:
             body, unsigned = self._parts(stored, with_replaced)
-            extra = [b'"age":%d' % max(0, now - stored.origin_server_ts)]
+            fields = b'"age":%d' % max(0, now - stored.origin_server_ts)
             if memberships is not None:
-                extra.append(b'"membership":"%b"' % (memberships.at(stored.main_index) or "leave").encode())
+                fields += _MEMBERSHIP[memberships.at(stored.main_index) or "leave"]
             if stored.nid in sent:
-                extra.append(b'"transaction_id":' + orjson.dumps(sent[stored.nid]))
+                fields += b',"transaction_id":' + orjson.dumps(sent[stored.nid])
             if stored.event_id in bundled:
-                extra.append(b'"m.relations":' + bundled[stored.event_id])
-            if stored.redacted_by is not None:
-                extra.append(self._redacted_because(stored.redacted_by, viewer))
+                fields += b',"m.relations":' + bundled[stored.event_id]
+            if stored.redacted_by is not None and (because := self._redacted_because(stored.redacted_by, viewer)):
+                fields += b"," + because
             if unsigned and with_replaced:
-                extra.append(unsigned)
-            room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
-            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
+                fields += b"," + unsigned
+            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
         return rendered
 
     def _parts(self, stored: StoredEvent, with_replaced: bool) -> tuple[bytes, bytes | None]:

@@ -120,6 +120,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
+    storage.tail.follow(reading.follow)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
     looks_up = ground.config.registration.enable_3pid_lookup
     by_address = ThirdPartyInvites(graph, access, memberships, profiles, book, plugins, looks_up)

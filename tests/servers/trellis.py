@@ -96,7 +96,7 @@ class Server:
             try:
                 requests.get(f"{self.base}/_matrix/client/versions", timeout=5)
                 return self
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.05)
         self.stop()
         raise AssertionError(f"the server did not start:\n{self.output()}")
