@@ -10,7 +10,6 @@ from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
-from core.hooks.specs import observers
 from core.ids import ServerName
 from core.rooms.edu_sink import NoEdus
 from core.storage.consumers import Consumer, ConsumerRunner
@@ -22,8 +21,8 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
-from core.wiring.plugin_work import NoFederation, PluginWork
-from core.wiring.plugins import contributed_blueprints, wire_plugins
+from core.wiring.plugin_work import NoFederation
+from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
@@ -68,11 +67,11 @@ class App:
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.push.blueprints,
-            *contributed_blueprints(self.ground),
         ]
+        doors = Doors(NoFederation(), self.outbound.web)
+        self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
-        self._plugin_work: list[PluginWork] = []
+        self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
         self._consumers = [
             _runner(self.ground, consumer) for consumer in (self.rooms.profile_updates, *self.relations.consumers)
         ]
@@ -85,10 +84,7 @@ class App:
         self.push.start()
         for runner in self._consumers:
             runner.start()
-        self._plugin_work = wire_plugins(
-            self.ground, self.accounts, self.rooms, self.sync, NoFederation(), self.outbound.web
-        )
-        self.ground.plugins.tell(observers.server_started)
+        self.plugins.start()
 
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
@@ -97,9 +93,7 @@ class App:
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
-        self.ground.plugins.tell(observers.server_stopping)
-        for work in self._plugin_work:
-            work.stop()
+        self.plugins.stop()
         for runner in self._consumers:
             runner.stop()
         self.push.stop()

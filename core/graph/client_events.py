@@ -20,6 +20,7 @@ from core.graph.caches import ByteCache
 from core.graph.events import EventReader
 from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
+from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, UserId, UserNid
 from core.storage.transaction_ids import TransactionIdStore
@@ -68,7 +69,9 @@ class ClientEvents:
         bundles: Bundles | None = None,
         cache_bytes: int = CACHE_BYTES,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        contributed: ContributedFields | None = None,
     ) -> None:
+        self._contributed = contributed
         self._events = events
         self._states = states
         self._viewing = viewing
@@ -114,6 +117,7 @@ class ClientEvents:
     ) -> list[bytes]:
         own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
+        added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
         memberships = None
         if with_membership and listed:
             memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
@@ -132,6 +136,8 @@ class ClientEvents:
                 extra.append(self._redacted_because(stored.redacted_by, viewer))
             if unsigned and with_replaced:
                 extra.append(unsigned)
+            if stored.event_id in added:
+                extra.append(added[stored.event_id])
             room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
             rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
         return rendered

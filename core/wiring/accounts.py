@@ -58,9 +58,11 @@ class AccountsPart:
     gate: Gate
     users: UserStore
     profiles: Profiles
+    account_data: AccountData
     account_data_store: AccountDataStore
     filters: Filters
     interactive: InteractiveAuth
+    registration: Registration
     sessions: Sessions
     tokens: AccessTokens
     devices: DeviceStore
@@ -100,6 +102,7 @@ def build_accounts(
     storage.tail.follow(tokens.follow)
     storage.tail.follow(profiles.follow)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
+    account_data = AccountData(account_data_store, writer, plugins, {"m.push_rules": rules})
     secret = SharedSecret(config.registration.registration_shared_secret)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
@@ -107,7 +110,7 @@ def build_accounts(
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
         profile.blueprint(profiles, gate, not config.rooms.require_auth_for_profile_requests),
-        account_data_api.blueprint(AccountData(account_data_store, writer, plugins, {"m.push_rules": rules}), gate),
+        account_data_api.blueprint(account_data, gate),
         pushrules.blueprint(rules, gate),
         filter.blueprint(filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
@@ -116,7 +119,8 @@ def build_accounts(
         admin_register.blueprint(secret, making, passwords, name),
     ]
     return AccountsPart(
-        gate, users, profiles, account_data_store, filters, interactive, sessions, tokens, device_store, last_seen, blueprints
+        gate, users, profiles, account_data, account_data_store, filters, interactive, making, sessions, tokens,
+        device_store, last_seen, blueprints
     )  # fmt: skip
 
 
