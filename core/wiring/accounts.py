@@ -103,7 +103,6 @@ def build_accounts(
     storage.tail.follow(profiles.follow)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     account_data = AccountData(account_data_store, writer, plugins, {"m.push_rules": rules})
-    secret = SharedSecret(config.registration.registration_shared_secret)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
@@ -116,7 +115,7 @@ def build_accounts(
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
         auth_fallback.blueprint(interactive, gate),
         capabilities.blueprint(_capabilities(config), gate),
-        admin_register.blueprint(secret, making, passwords, name),
+        admin_register.blueprint(SharedSecret(config.registration.registration_shared_secret), making, passwords, name),
     ]
     return AccountsPart(
         gate, users, profiles, account_data, account_data_store, filters, interactive, making, sessions, tokens,

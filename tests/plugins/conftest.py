@@ -12,6 +12,7 @@ from core.events.room_versions import room_version
 from core.hooks.api import ServerFacts
 from core.hooks.facade import LateApi
 from core.hooks.loading import load_plugins
+from tests.plugins.scratch import scratch_environment
 
 SAMPLE = Path(__file__).parents[1] / "sample_plugin"
 POINTS = {
@@ -21,6 +22,12 @@ POINTS = {
     "sample_diary": "trellis_sample.diary",
 }
 ACCOUNTS = {"passwords": {"carol": "secret"}, "badges": {"7": "dave"}, "expired": ["eve"], "trusted": ["trent"]}
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory):
+    """The interpreter of an environment in which the sample is installed."""
+    return scratch_environment(tmp_path_factory.mktemp("scratch"))
 
 
 @pytest.fixture
