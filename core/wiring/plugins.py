@@ -16,8 +16,11 @@ from core.hooks.facade import LateApi, Services
 from core.hooks.manager import Contribution, PluginManager
 from core.hooks.specs import contributions, observers
 from core.ids import RoomId
+from core.rooms.gone import GoneRooms
 from core.rooms.room_view import GraphRoomView
-from core.storage.consumers import ConsumerRunner
+from core.storage.consumers import LINES_PER_BATCH, ConsumerRunner
+from core.storage.consumers import Consumer as FollowsTheLog
+from core.storage.opening import Storage
 from core.storage.receipts import ReceiptStore
 from core.sync.plugin_sections import PluginSync
 from core.wiring.accounts import AccountsPart
@@ -114,7 +117,7 @@ def _facades(
     """What each plugin's `PluginApi` is to reach."""
     graph, storage = rooms.graph, ground.storage
     plugin_rooms = PluginRooms(
-        graph, rooms.viewing, rooms.client_events, rooms.sending, sync.notifier, ground.server_name
+        graph, rooms.viewing, rooms.client_events, rooms.sending, rooms.memberships, sync.notifier, ground.server_name
     )
     users = PluginUsers(
         graph,
@@ -164,19 +167,26 @@ def _consumers(ground: Ground, rooms: RoomsPart) -> list[ConsumerRunner]:
     runners = []
     for one in found:
         consumer = PluginConsumer(plugins, one, translator, storage.log, storage.cursors)
-        runner = ConsumerRunner(
-            consumer,
-            storage.log,
-            storage.log_keeper,
-            storage.tail,
-            storage.writer,
-            storage.cursors,
-            storage.fence,
-            from_the_beginning=consumer.is_from_start,
-            lines_per_batch=consumer.batch_size,
-        )
-        runners.append(runner)
+        runners.append(_runner(storage, consumer, consumer.is_from_start, consumer.batch_size))
+    if plugins.has(observers.room_gone):
+        runners.append(_runner(storage, GoneRooms(graph, plugins, ground.server_name)))
     return runners
+
+
+def _runner(
+    storage: Storage, consumer: FollowsTheLog, from_start: bool = False, batch_size: int = LINES_PER_BATCH
+) -> ConsumerRunner:
+    return ConsumerRunner(
+        consumer,
+        storage.log,
+        storage.log_keeper,
+        storage.tail,
+        storage.writer,
+        storage.cursors,
+        storage.fence,
+        from_the_beginning=from_start,
+        lines_per_batch=batch_size,
+    )
 
 
 def _refuse_two_of_a_name(found: Sequence[Contribution[Consumer]]) -> None:
