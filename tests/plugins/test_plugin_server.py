@@ -23,6 +23,18 @@ from core.hooks import hookimpl
 def user_may_create_room(user_id):
     raise RuntimeError("oh dear")
 """
+WITNESS = """
+from pathlib import Path
+from core.hooks import hookimpl
+
+BOOK = Path(__file__).with_suffix(".book")
+
+
+@hookimpl
+def room_created(user_id, room_id, request):
+    with BOOK.open("a") as book:
+        print(user_id, room_id, request.get("name"), file=book)
+"""
 MISSPELT = """
 from core.hooks import hookimpl
 
@@ -43,6 +55,14 @@ blueprint.get("/_matrix/client/v3/joined_rooms")(lambda: {})
 def contribute_blueprints():
     return [blueprint]
 """
+BROKEN = """
+from core.hooks import Migration, TableSet, hookimpl
+
+
+@hookimpl
+def contribute_tables():
+    return [TableSet("broken", [Migration(1, ["CREATE TABLE broken_a (b INTEGER", "SELECT 1"])])]
+"""
 SECONDS = 20
 
 
@@ -60,7 +80,13 @@ def make(folder, python, modules, **plugins):
 @pytest.fixture(scope="module")
 def server(scratch, tmp_path_factory):
     clumsy = {"module": "clumsy", "strikes": 2, "off_seconds": 600}
-    server = make(tmp_path_factory.mktemp("server"), scratch, [*MODULES, clumsy], clumsy=CLUMSY)
+    server = make(
+        tmp_path_factory.mktemp("server"),
+        scratch,
+        [*MODULES, clumsy, {"module": "witness"}],
+        clumsy=CLUMSY,
+        witness=WITNESS,
+    )
     yield server.start()
     server.stop()
 
@@ -158,6 +184,12 @@ def test_a_plugin_that_keeps_raising_is_switched_off_and_the_server_goes_on(serv
     assert any("[trellis-sample 1.0]" in line for line in listed if line.startswith("sample_guestbook"))
 
 
+def test_a_plugin_is_told_of_a_room_before_its_creator_is(server):
+    alice = server.register()
+    room = alice.create_room(name="tea")
+    assert f"{alice.user_id} {room} tea" in (server.folder / "witness.book").read_text()
+
+
 def test_a_command_of_a_plugin_runs_and_is_in_the_help(server):
     done = hsctl(server, "sample-hello", "bob")
     assert (done.returncode, done.stdout) == (0, "hello, bob\n"), done.stderr
@@ -167,13 +199,17 @@ def test_a_command_of_a_plugin_runs_and_is_in_the_help(server):
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        (MISSPELT, "implements check_event_for_spam_, which is no hook; the nearest is check_event_for_spam."),
-        (SQUATTER, "serves GET /_matrix/client/v3/joined_rooms, which the server serves already."),
+        (
+            MISSPELT,
+            "The plugin wrong implements check_event_for_spam_, which is no hook; the nearest is check_event_for_spam.",
+        ),
+        (SQUATTER, "The plugin wrong serves GET /_matrix/client/v3/joined_rooms, which the server serves already."),
+        (BROKEN, "Migration 1 of the plugin tables broken fails: incomplete input."),
     ],
 )
 def test_a_plugin_that_cannot_be_used_stops_the_server_with_a_sentence(scratch, tmp_path, source, sentence):
     server = make(tmp_path, scratch, [*MODULES, {"module": "wrong"}], wrong=source)
     with pytest.raises(AssertionError, match="the server did not start"):
         server.start()
-    assert f"The plugin wrong {sentence}" in server.output()
+    assert sentence in server.output()
     assert "Traceback" not in server.output()
