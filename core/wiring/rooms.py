@@ -107,9 +107,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     for follower in (ignored, invite_permissions, bundles):
         storage.tail.follow(follower.follow)
     added = contributed_fields(plugins)
-    client_events = ClientEvents(
-        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added
-    )
+    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added)
     access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
