@@ -93,9 +93,7 @@ def build_accounts(
     stages: list[Stage] = [DummyStage(), token_stage, password_stage, *contributed_stages(plugins)]
     key = (config.auth.form_secret or "").encode()
     interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
-    methods: list[LoginMethod] = [*contributed_logins(plugins)]
-    if config.auth.password_enabled is True:
-        methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
+    methods = _login_methods(ground, PasswordLogin(identifiers, passwords, ground.limits))
     signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
@@ -121,6 +119,11 @@ def build_accounts(
         gate, users, profiles, account_data, account_data_store, filters, interactive, making, sessions, tokens,
         device_store, last_seen, blueprints
     )  # fmt: skip
+
+
+def _login_methods(ground: Ground, by_password: PasswordLogin) -> list[LoginMethod]:
+    contributed = contributed_logins(ground.plugins)
+    return [by_password, *contributed] if ground.config.auth.password_enabled is True else [*contributed]
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:
