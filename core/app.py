@@ -21,6 +21,7 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
+from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_work import NoFederation
 from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
@@ -68,7 +69,7 @@ class App:
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.push.blueprints,
         ]
-        doors = Doors(NoFederation(), self.outbound.web)
+        doors = Doors(NoFederation(), PluginHttp(self.outbound.web))
         self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
         self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)

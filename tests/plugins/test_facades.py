@@ -8,8 +8,8 @@ import pytest
 from core.app import build
 from core.config.first_start import prepare
 from core.config.loader import config_from
-from core.errors import Forbidden, MatrixError, NotFound
-from core.hooks import LogKind, Profile
+from core.errors import Forbidden, MatrixError, NotFound, Unavailable
+from core.hooks import LogKind, Mail, PluginError, Profile
 from core.hooks.specs import observers
 from core.ids import Requester
 from core.storage import consumers
@@ -170,6 +170,18 @@ def test_a_room_that_all_of_ours_have_left_is_told_once(world, user, probe):
         world.send(room, who, "m.room.member", {"membership": "leave"}, who.user_id)
     until(lambda: probe.gone)
     assert probe.gone.count((room_id, False)) == 1
+
+
+def test_what_a_server_lacks_is_unavailable(api):
+    with pytest.raises(Unavailable, match="sends no mail"):
+        api.send_mail(Mail("a@b.test", "Hello", "Hello."))
+    with pytest.raises(PluginError, match=r"used api\.media, which this server does not have"):
+        _ = api.media
+
+
+def test_the_door_is_open_to_plugins_and_not_to_closed_addresses(api):
+    with pytest.raises(Forbidden):
+        api.http.request("GET", "http://127.0.0.1:9/")
 
 
 def test_a_plugin_sends_for_local_users_alone(api, world, user):
