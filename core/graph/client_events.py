@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from core.graph.caches import ByteCache
+from core.graph.erasure import Erasure
 from core.graph.events import EventReader
 from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
@@ -70,8 +71,10 @@ class ClientEvents:
         cache_bytes: int = CACHE_BYTES,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
         contributed: ContributedFields | None = None,
+        erasure: Erasure | None = None,
     ) -> None:
         self._contributed = contributed
+        self._erasure = erasure
         self._events = events
         self._states = states
         self._viewing = viewing
@@ -115,6 +118,8 @@ class ClientEvents:
         with_membership: bool,
         with_replaced: bool,
     ) -> list[bytes]:
+        if self._erasure is not None:
+            listed = self._erasure.applied(listed, viewer.user_nid, viewer.user_id)
         own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
         added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)

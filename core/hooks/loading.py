@@ -25,7 +25,12 @@ from core.hooks.manager import PluginManager
 
 GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
-    {"bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords", "presence": "plugins.presence:Presence"}
+    {
+        "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
+        "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
+        "presence": "plugins.presence:Presence",
+        "smtp_mail": "plugins.smtp_mail:SmtpMail",
+    }
 )
 """The server's own plugins, as setup.cfg names them."""
 OURS: Final = "this server"

@@ -10,6 +10,7 @@ import orjson
 from core.accounts.account_data import AccountData
 from core.accounts.profiles import Profiles
 from core.accounts.registration import NewAccount, Registration
+from core.accounts.threepids import Threepids
 from core.errors import NotFound, Unavailable
 from core.graph.graph import Graph
 from core.hooks.api import Profile
@@ -28,6 +29,21 @@ class Addresses(Protocol):
 
     def bind(self, user_id: UserId, user_nid: UserNid, medium: str, address: str) -> None:
         """Bind a validated address. Raises MatrixError with M_THREEPID_IN_USE."""
+
+
+class PluginAddresses:
+    """The addresses of accounts. Implements Addresses."""
+
+    def __init__(self, threepids: Threepids) -> None:
+        self._threepids = threepids
+
+    def pairs_of(self, user_nid: UserNid) -> Sequence[tuple[str, str]]:
+        """The (medium, address) pairs of an account."""
+        return [(one.medium, one.address) for one in self._threepids.of_user(user_nid)]
+
+    def bind(self, user_id: UserId, user_nid: UserNid, medium: str, address: str) -> None:
+        """Bind an address that the plugin has validated just now. Raises MatrixError with M_THREEPID_IN_USE."""
+        self._threepids.bind(user_id, user_nid, medium, address)
 
 
 class PluginUsers:

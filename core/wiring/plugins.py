@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.hooks.api import Federation, Http
+from core.accounts.account_data import AccountData
+from core.hooks.api import Federation, Http, Media
 from core.hooks.declarations import Consumer, Mail
 from core.hooks.delivery import event_consumers
 from core.hooks.edus import ContributedEdus
@@ -47,6 +48,7 @@ class Doors:
     http: Http | None = None
     send_mail: Callable[[Mail], None] | None = None
     addresses: Addresses | None = None
+    media: Media | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _facades(
         accounts.users,
         accounts.profiles,
         accounts.registration,
-        accounts.account_data,
+        AccountData(accounts.account_data_store, storage.writer, ground.plugins),
         accounts.account_data_store,
         ground.server_name,
         doors.addresses,
@@ -141,6 +143,7 @@ def _facades(
                 http=doors.http,
                 sync=plugin_sync,
                 federation=doors.federation,
+                media=doors.media,
                 work=works[name],
                 send_mail=doors.send_mail,
             ),

@@ -22,6 +22,7 @@ from core.api.client import (
 )
 from core.errors import NotFound
 from core.graph.client_events import ClientEvents
+from core.graph.erasure import Erasure
 from core.graph.graph import Graph, build_graph
 from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
@@ -33,6 +34,7 @@ from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
 from core.rooms.creation import RoomCreation
+from core.rooms.departures import Departures
 from core.rooms.membership import Memberships
 from core.rooms.paging import Paging
 from core.rooms.personal_settings import PersonalSettings
@@ -42,6 +44,7 @@ from core.rooms.remote_rooms import NoRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
+from core.rooms.third_party_invites import AddressBook, ThirdPartyInvites
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
@@ -96,7 +99,7 @@ class RoomsPart:
     blueprints: list[Blueprint]
 
 
-def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
+def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> RoomsPart:
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer = storage.writer
@@ -106,8 +109,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     for follower in (ignored, invite_permissions, bundles):
         storage.tail.follow(follower.follow)
-    added = contributed_fields(plugins)
-    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added)
+    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
+    client_events = ClientEvents(
+        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+    )
     access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
@@ -121,6 +126,8 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
+    looks_up = ground.config.registration.enable_3pid_lookup
+    by_address = ThirdPartyInvites(graph, access, memberships, profiles, book, plugins, looks_up)
     return RoomsPart(
         graph=graph,
         viewing=viewing,
@@ -141,7 +148,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
         profile_updates=ProfileUpdates(graph, profiles),
         blueprints=[
             _create_room(ground, accounts, creation),
-            room_membership.blueprint(memberships, aliases, accounts.gate),
+            room_membership.blueprint(memberships, aliases, by_address, accounts.gate),
             room_send.blueprint(sending, accounts.gate),
             room_state.blueprint(sending, memberships, reading, accounts.gate),
             rooms.blueprint(reading, paging, accounts.gate),
@@ -154,6 +161,11 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
 def contributed_fields(plugins: PluginManager) -> ContributedFields:
     """What plugins add to the `unsigned` of events. Raises PluginError."""
     return ContributedFields(plugins, plugins.contributions(contributions.contribute_unsigned_fields))
+
+
+def departures(accounts: AccountsPart, rooms: RoomsPart) -> Departures:
+    """The consumer that takes ended accounts out of rooms."""
+    return Departures(rooms.graph, rooms.memberships, accounts.ended)
 
 
 def _create_room(ground: Ground, accounts: AccountsPart, creation: RoomCreation) -> Blueprint:

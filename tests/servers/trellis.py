@@ -34,6 +34,7 @@ def base_config(folder: Path, port: int, database: dict | None = None) -> dict:
     """A configuration with the rate limits out of the way and cheap password hashes."""
     return {
         "server_name": f"localhost:{port}",
+        "data_dir": str(folder),
         "public_baseurl": f"http://127.0.0.1:{port}/",
         "listeners": [
             {
