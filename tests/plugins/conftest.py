@@ -37,7 +37,7 @@ def apis():
 
 
 @pytest.fixture
-def plugins(monkeypatch, apis):
+def plugins(monkeypatch, apis, tmp_path):
     """Every plugin of the sample and the server's own."""
 
     def api_for(name):
@@ -48,7 +48,7 @@ def plugins(monkeypatch, apis):
     yield load_plugins(
         [{"module": "sample_accounts", "config": ACCOUNTS}],
         api_for=api_for,
-        defaults={"bcrypt_passwords": {"rounds": 4}},
+        defaults={"bcrypt_passwords": {"rounds": 4}, "filesystem_media": {"path": str(tmp_path / "media")}},
         installed=[EntryPoint(name, value, "trellis.plugins") for name, value in POINTS.items()],
     )
     for name in [name for name in sys.modules if name.partition(".")[0] == "trellis_sample"]:
