@@ -64,7 +64,9 @@ def test_the_example_in_the_guide_loads_and_judges(tmp_path, monkeypatch, messag
     (tmp_path / "no_shouting.py").write_text(example[1])
     monkeypatch.syspath_prepend(str(tmp_path))
     entry = {"module": "no_shouting.NoShouting", "config": {"most_capitals": 3}}
-    plugins = load_plugins([entry], api_for=lambda name: None, installed=[], disabled=["bcrypt_passwords"])
+    plugins = load_plugins(
+        [entry], api_for=lambda name: None, installed=[], disabled=["bcrypt_passwords", "filesystem_media"]
+    )
     arguments = {"sender": "@a:b", "room": room()}
     verdict = plugins.judge(HOOKS["check_event_for_spam"], event=message("BUY NOW"), **arguments)
     assert verdict.reason == "Please do not shout."

@@ -11,7 +11,7 @@ from core.hooks.loading import load_plugins
 from core.hooks.specs import contributions, permissions
 from flask import Flask
 
-plugins = load_plugins(api_for=lambda name: LateApi(name, ServerFacts("example.org", None)))
+plugins = load_plugins(api_for=lambda name: LateApi(name, ServerFacts("example.org", None)), disabled=["filesystem_media"])
 print(*[summary.name for summary in plugins.summaries()])
 print(plugins.judge(permissions.check_username, localpart="mallory", is_guest=False).reason)
 app = Flask("test")
