@@ -12,7 +12,6 @@ from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
-from core.hooks.specs import observers
 from core.ids import ServerName
 from core.rooms.edu_sink import NoEdus
 from core.storage.consumers import Consumer, ConsumerRunner
@@ -28,8 +27,10 @@ from core.wiring.features import supported_features
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
 from core.wiring.media import build_media
-from core.wiring.plugin_work import NoFederation, PluginWork
-from core.wiring.plugins import OutsideFacades, contributed_blueprints, wire_plugins
+from core.wiring.plugin_http import PluginHttp
+from core.wiring.plugin_users import PluginAddresses
+from core.wiring.plugin_work import NoFederation
+from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
@@ -76,11 +77,18 @@ class App:
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.push.blueprints,
             *self.media.blueprints,
-            *contributed_blueprints(self.ground),
         ]
+        mailer = self.addresses.mailer
+        doors = Doors(
+            NoFederation(),
+            PluginHttp(self.outbound.web),
+            mailer.send if mailer.can_send else None,
+            PluginAddresses(self.addresses.threepids),
+            self.media.facade,
+        )
+        self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
-        self._plugin_work: list[PluginWork] = []
+        self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
         consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
         consumers += [*self.relations.consumers, self.media.references]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
@@ -94,12 +102,8 @@ class App:
         self.media.start()
         for runner in self._consumers:
             runner.start()
-        outside = OutsideFacades(self.outbound.web, self.addresses.mailer)
-        self._plugin_work = wire_plugins(
-            self.ground, self.accounts, self.rooms, self.sync, NoFederation(), outside, self.media.facade
-        )
+        self.plugins.start()
         self.control.start()
-        self.ground.plugins.tell(observers.server_started)
 
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
@@ -109,9 +113,7 @@ class App:
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
         self.control.stop()
-        self.ground.plugins.tell(observers.server_stopping)
-        for work in self._plugin_work:
-            work.stop()
+        self.plugins.stop()
         for runner in self._consumers:
             runner.stop()
         self.media.stop()

@@ -124,6 +124,22 @@ class Threepids:
         self._writer.submit(lambda transaction: self.add_in(transaction, user_nid, proof, Purpose.ADD), user_nid)
         self._tell(user_id, proof.medium, proof.address, is_bound=True)
 
+    def bind(self, user_id: UserId, user_nid: UserNid, medium: str, address: str) -> None:
+        """Add an address that a plugin has validated just now, without a session. Raises: as `add`."""
+        now_ms, address = self._now_ms(), canonical(medium, address)
+        self.check_allowed(user_id, medium, address)
+        threepid = Proof(medium, address, now_ms, None, "").threepid(now_ms)
+
+        def write(transaction: Transaction) -> None:
+            owner = self._store.owner_nid_in(transaction, medium, address)
+            if owner is not None and owner != user_nid:
+                raise self._refusal(is_taken=True)
+            if owner is None:
+                self._store.add(transaction, user_nid, threepid)
+
+        self._writer.submit(write, user_nid)
+        self._tell(user_id, medium, address, is_bound=True)
+
     def add_in(self, transaction: Transaction, user_nid: UserNid, proof: Proof, purpose: Purpose) -> None:
         """As `add`, inside the caller's transaction, which spends the proof."""
         self._validation.spend(transaction, proof, purpose)

@@ -21,6 +21,7 @@ from core.graph.erasure import Erasure
 from core.graph.events import EventReader
 from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
+from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, UserId, UserNid
 from core.storage.memberships import MEMBERSHIPS
@@ -73,8 +74,10 @@ class ClientEvents:
         bundles: Bundles | None = None,
         cache_bytes: int = CACHE_BYTES,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        contributed: ContributedFields | None = None,
         erasure: Erasure | None = None,
     ) -> None:
+        self._contributed = contributed
         self._erasure = erasure
         self._events = events
         self._states = states
@@ -123,6 +126,7 @@ class ClientEvents:
             listed = self._erasure.applied(listed, viewer.user_nid, viewer.user_id)
         own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
+        added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
         memberships = None
         if with_membership and listed:
             memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
@@ -142,6 +146,8 @@ class ClientEvents:
                 fields += b"," + because
             if unsigned and with_replaced:
                 fields += b"," + unsigned
+            if added.get(stored.event_id):
+                fields += b"," + added[stored.event_id]
             rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
         return rendered
 

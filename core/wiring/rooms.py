@@ -24,7 +24,10 @@ from core.errors import NotFound
 from core.graph.client_events import ClientEvents
 from core.graph.erasure import Erasure
 from core.graph.graph import Graph, build_graph
+from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
+from core.hooks.manager import PluginManager
+from core.hooks.specs import contributions
 from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
@@ -106,8 +109,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     for follower in (ignored, invite_permissions, bundles):
         storage.tail.follow(follower.follow)
-    erasure = Erasure(viewing, accounts.erased)
-    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles, erasure=erasure)
+    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
+    client_events = ClientEvents(
+        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+    )
     access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
@@ -152,6 +157,11 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
             directory.blueprint(aliases, accounts.gate),
         ],
     )
+
+
+def contributed_fields(plugins: PluginManager) -> ContributedFields:
+    """What plugins add to the `unsigned` of events. Raises PluginError."""
+    return ContributedFields(plugins, plugins.contributions(contributions.contribute_unsigned_fields))
 
 
 def departures(accounts: AccountsPart, rooms: RoomsPart) -> Departures:

@@ -38,7 +38,7 @@ def rooms(graph, database, notifier):
         graph, RoomAccess(graph), checks, PluginManager(), RelationRules(graph, RelatedEventStore(database))
     )
     events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids)
-    return PluginRooms(graph, viewing, events, sending, notifier, OUR_SERVER)
+    return PluginRooms(graph, viewing, events, sending, None, notifier, OUR_SERVER)  # no memberships are sent here
 
 
 @pytest.fixture
