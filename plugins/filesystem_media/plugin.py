@@ -70,7 +70,7 @@ class Folder:
 
 
 class FilesystemMedia:
-    """The plugin. Configuration: `path`, the folder; media_store_path unless it is set."""
+    """The plugin. Configuration: `path`, the folder; the server sets it to media_store_path."""
 
     def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
         self._backend = Folder(Path(config["path"]))
@@ -78,10 +78,10 @@ class FilesystemMedia:
     @staticmethod
     def parse_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check the configuration. Raises PluginError."""
-        path = config.get("path")
-        if not isinstance(path, str) or not path or set(config) != {"path"}:
-            raise PluginError("filesystem_media takes one setting, path, the folder that media is kept in.")
-        return config
+        path = config.get("path", "media")
+        if not isinstance(path, str) or not path or set(config) - {"path"}:
+            raise PluginError("it takes one setting, path, the folder that media is kept in")
+        return {"path": path}
 
     @hookimpl
     def contribute_storage_backends(self) -> Sequence[MediaBackend]:

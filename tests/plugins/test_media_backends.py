@@ -21,7 +21,9 @@ def bucket():
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    found = Bucket(S3Settings("media", f"{secrets.token_hex(4)}/", f"http://{host}:{port}", "us-east-1", "key", "secret"))
+    found = Bucket(
+        S3Settings("media", f"{secrets.token_hex(4)}/", f"http://{host}:{port}", "us-east-1", "key", "secret")
+    )
     found._client.create_bucket(Bucket="media")
     return found, server.stop
 
