@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,17 +54,11 @@ class Folder:
             return None
 
     def delete(self, path: str) -> bool:
-        """Remove the file, and the folders it leaves empty; False if there was none."""
-        target = self._folder / path
+        """Remove the file; False if there was none. Its folder stays, since another file may be on its way there."""
         try:
-            target.unlink()
+            (self._folder / path).unlink()
         except FileNotFoundError:
             return False
-        with suppress(OSError):  # not empty, as a rule
-            for parent in target.parents:
-                if parent == self._folder:
-                    break
-                parent.rmdir()
         return True
 
 
@@ -90,15 +83,8 @@ class FilesystemMedia:
 
 
 def _write(target: Path, source: BinaryIO, root: Path) -> None:
-    for _ in range(3):
-        _make_folders(target.parent, root)
-        try:
-            _place(target, source)
-            break
-        except FileNotFoundError:  # the folder was empty a moment ago, and a deletion took it away
-            continue
-    else:
-        _place(target, source)
+    _make_folders(target.parent, root)
+    _place(target, source)
     _sync_folder(target.parent)
 
 
