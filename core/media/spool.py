@@ -21,11 +21,11 @@ import gevent
 from core.errors import BadRequest, TooLarge
 from core.media.identifiers import new_file_id
 
-PIECE_BYTES = 131_072
+PIECE_BYTES = 524_288
 """How much is read at a time."""
 HEAD_BYTES = 65_536
 """How much of the beginning is kept for those who judge a file."""
-_PIECES_BEFORE_YIELD = 8
+_PIECES_BEFORE_YIELD = 2
 
 
 class Readable(Protocol):

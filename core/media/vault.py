@@ -1,6 +1,6 @@
 """The vault: storage backends behind one door, with the failures of each turned into a 503.
 
-A file's path in a backend follows from its id: `files/ab/cd/…`. Which backend a file is in is written beside its id.
+A file's path in a backend follows from its id: `files/ab/abcd…`. Which backend a file is in is written beside its id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECONDS = 120.0
 
 def path_of(file_id: str) -> str:
     """Where a file is, in any backend."""
-    return f"files/{file_id[:2]}/{file_id[2:4]}/{file_id}"
+    return f"files/{file_id[:2]}/{file_id}"
 
 
 class Vault:

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,22 +54,16 @@ class Folder:
             return None
 
     def delete(self, path: str) -> bool:
-        """Remove the file, and the folders it leaves empty; False if there was none."""
-        target = self._folder / path
+        """Remove the file; False if there was none. Its folder stays, since another file may be on its way there."""
         try:
-            target.unlink()
+            (self._folder / path).unlink()
         except FileNotFoundError:
             return False
-        with suppress(OSError):  # not empty, as a rule
-            for parent in target.parents:
-                if parent == self._folder:
-                    break
-                parent.rmdir()
         return True
 
 
 class FilesystemMedia:
-    """The plugin. Configuration: `path`, the folder; media_store_path unless it is set."""
+    """The plugin. Configuration: `path`, the folder; the server sets it to media_store_path."""
 
     def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
         self._backend = Folder(Path(config["path"]))
@@ -78,10 +71,10 @@ class FilesystemMedia:
     @staticmethod
     def parse_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check the configuration. Raises PluginError."""
-        path = config.get("path")
-        if not isinstance(path, str) or not path or set(config) != {"path"}:
-            raise PluginError("filesystem_media takes one setting, path, the folder that media is kept in.")
-        return config
+        path = config.get("path", "media")
+        if not isinstance(path, str) or not path or set(config) - {"path"}:
+            raise PluginError("it takes one setting, path, the folder that media is kept in")
+        return {"path": path}
 
     @hookimpl
     def contribute_storage_backends(self) -> Sequence[MediaBackend]:
@@ -90,15 +83,8 @@ class FilesystemMedia:
 
 
 def _write(target: Path, source: BinaryIO, root: Path) -> None:
-    for _ in range(3):
-        _make_folders(target.parent, root)
-        try:
-            _place(target, source)
-            break
-        except FileNotFoundError:  # the folder was empty a moment ago, and a deletion took it away
-            continue
-    else:
-        _place(target, source)
+    _make_folders(target.parent, root)
+    _place(target, source)
     _sync_folder(target.parent)
 
 

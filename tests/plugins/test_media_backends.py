@@ -73,13 +73,6 @@ def test_the_source_stays_open(backend, tmp_path):
     assert b"".join(backend.read("files/x")) == b"still mine"
 
 
-def test_deleting_leaves_no_empty_folders(tmp_path):
-    folder = Folder(tmp_path)
-    folder.write("files/ab/cd/x", io.BytesIO(b"x"))
-    folder.delete("files/ab/cd/x")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_wrong_configuration_is_refused_with_a_sentence():
     with pytest.raises(PluginError, match="takes one setting, path"):
         FilesystemMedia.parse_config({"path": 5})
