@@ -89,7 +89,11 @@ class App:
         self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
         self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
-        consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
+        consumers: list[Consumer] = [
+            self.rooms.profile_updates,
+            self.rooms.guest_departures,
+            departures(self.accounts, self.rooms),
+        ]
         consumers += [*self.relations.consumers, self.media.references]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
 
