@@ -86,7 +86,8 @@ class SlidingService:
                         break
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._notifier.is_stopping or connection.is_over(turn):
-                    pos, connection_told = self._connections.new_position(), self._at_now(told)
+                    pos = request.pos if connection.is_over(turn) else self._connections.new_position()
+                    connection_told = self._at_now(told)
                     reply = self._answers.nothing(request.requester, connection_told, pos)
                     break
                 before = time.monotonic()

@@ -60,8 +60,10 @@ class StandingReader:
             return now
         moved = [room for room, position in window.user.own.items() if position > window.since]
         has_others = window.has(Kind.OUT_OF_BAND)
-        if not moved and not has_others and not window.has(Kind.ACCOUNT_DATA):
+        if not moved and not has_others and not window.has(Kind.ACCOUNT_DATA, Kind.ROOM_FORGOTTEN):
             return known
+        if window.has(Kind.ROOM_FORGOTTEN):
+            moved += [room for room, standing in known.items() if standing.membership in ("leave", "ban")]
         if window.has(Kind.ACCOUNT_DATA):  # whom the user ignores, and whose invites are hidden, may have changed
             moved += [room for room, standing in known.items() if standing.membership == "invite"]
             moved += [one.room_nid for one in self._graph.memberships.rooms_of(user, ("invite",))]
