@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from core.graph.client_events import ClientEvents
+from core.graph.client_events import ClientEvents, Viewer
 from core.graph.graph import Graph
 from core.ids import RoomNid
 from core.sync.room_lists import STRIPPED_TYPES
@@ -46,6 +46,13 @@ class Invites:
         if standing.out_of_band is None:
             parts.append(b'"joined_count":%d,"invited_count":%d' % self._graph.states.member_counts(room))
         return parts
+
+    def ended(self, viewer: Viewer, standing: Standing) -> list[bytes]:
+        """An invite or knock in a room of other servers that came to nothing: only the event that ended it."""
+        own = self._graph.events.by_nid(standing.event_nid)
+        rendered = self._client_events.render((own,), viewer, False, False, False)
+        told = b'"timeline":[%b],"limited":false,"num_live":1,"membership":"%b"'
+        return [told % (rendered[0], standing.membership.encode())]
 
 
 def _text(content: Mapping[str, Any] | object, field: str) -> str | None:

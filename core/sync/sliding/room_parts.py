@@ -73,6 +73,8 @@ class RoomParts:
         now = ToldRoom(standing.membership, standing.event_nid, 0, config.timeline_limit, config.required)
         if standing.membership in ("invite", "knock"):
             return RoomAnswer(self._invites.parts(room, standing), now, True)
+        if standing.out_of_band is not None:
+            return RoomAnswer(self._invites.ended(asking.viewer, standing), None)
         parts = self._left(asking, room, standing, config, told)
         return RoomAnswer(parts, now if standing.is_listed else None)
 

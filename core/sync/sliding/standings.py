@@ -56,6 +56,7 @@ class StandingReader:
         if not window.is_known:
             now = self.all(asking)
             gone = [room for room in told if room not in now]
+            now.update(self._ended(asking, gone))
             now.update(self._now(asking, gone))
             return now
         moved = [room for room, position in window.user.own.items() if position > window.since]
@@ -76,6 +77,7 @@ class StandingReader:
                 now.pop(room)
             moved += ended
             now.update(others)
+            now.update(self._ended(asking, [room for room in ended if room in told]))
         for room in moved:
             if room not in now or now[room].out_of_band is None:
                 now.pop(room, None)
@@ -121,6 +123,18 @@ class StandingReader:
 
     def _is_hidden(self, asking: Asking, inviter: UserId) -> bool:
         return inviter in asking.ignored or self._hides_invite(asking.viewer.user_nid, inviter)
+
+    def _ended(self, asking: Asking, rooms: Collection[RoomNid]) -> dict[RoomNid, Standing]:
+        """Those of some rooms of other servers in which an invite or knock has come to its end."""
+        if not rooms:
+            return {}
+        listed = self._graph.out_of_band.of(asking.viewer.user_nid, ("leave", "ban"))
+        wanted = set(rooms)
+        return {
+            one.room_nid: Standing(one.membership, one.event_nid, 0, False, one)
+            for one in listed
+            if one.room_nid in wanted
+        }
 
     def _out_of_bands(self, asking: Asking) -> dict[RoomNid, Standing]:
         found: dict[RoomNid, Standing] = {}
