@@ -8,6 +8,7 @@ from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
+from core.api.client.sync import RepeatedQueries
 from core.errors import BadJson
 from core.sync.activity import Activity
 from core.sync.sliding.request import SlidingBody, parse_body
@@ -15,7 +16,7 @@ from core.sync.sliding.service import SlidingRequest, SlidingService
 from core.web.edge import WAITED_KEY
 from core.web.gate import Gate
 from core.web.json_body import parse_json, read_body
-from core.web.schemas import JsonSchema, QueryInt, QueryString, json_reply, load_query
+from core.web.schemas import JsonSchema, QueryInt, QueryString, json_reply
 
 REMEMBERED_BODIES = 2_000
 """So many bodies are remembered, of at most REMEMBERED_BYTES each."""
@@ -55,15 +56,17 @@ class RepeatedBodies:
 
 def blueprint(sync: SlidingService, activity: Activity, gate: Gate) -> Blueprint:
     """The endpoint."""
-    bp, bodies, query = Blueprint("client_sliding_sync", __name__), RepeatedBodies(), SlidingQuery()
+    bp, bodies = Blueprint("client_sliding_sync", __name__), RepeatedBodies()
+    queries = RepeatedQueries(SlidingQuery(), "pos")
 
     @bp.post("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync")
     def post_sliding_sync() -> ResponseReturnValue:
         """What is new in the rooms that a client looks at."""
         requester = gate.authenticate(request, allow_guest=True)
-        asked, body = load_query(query, request), bodies.load(request)
+        asked, pos = queries.load(request)
+        body = bodies.load(request)
         activity.note(requester, asked["set_presence"])
-        reply = sync.sync(SlidingRequest(requester, body, asked["pos"], asked["timeout_ms"]))
+        reply = sync.sync(SlidingRequest(requester, body, pos, asked["timeout_ms"]))
         request.environ[WAITED_KEY] = reply.waited_s
         return json_reply(reply.body)
 
