@@ -35,6 +35,7 @@ from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
 from core.wiring.rooms import build_rooms, departures
+from core.wiring.sliding import build_sliding
 from core.wiring.sync import build_sync
 
 
@@ -58,6 +59,15 @@ class App:
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
+        self.sliding = build_sliding(
+            self.ground,
+            self.accounts,
+            self.rooms,
+            self.encryption,
+            self.push_rules,
+            self.push.counter,
+            self.sync,
+        )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
@@ -73,6 +83,7 @@ class App:
             *self.rooms.blueprints,
             *self.relations.blueprints,
             *self.sync.blueprints,
+            *self.sliding.blueprints,
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.push.blueprints,

@@ -8,6 +8,7 @@ VERSIONS = ("r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v
 
 UNSTABLE_FEATURES = {
     "org.matrix.e2e_cross_signing": True,
+    "org.matrix.simplified_msc3575": True,  # sliding sync
     "org.matrix.msc3440.stable": True,  # threads
     "org.matrix.msc3715.stable": True,  # relations in either direction
     "org.matrix.msc3856.stable": True,  # the list of threads
