@@ -41,6 +41,12 @@ def load_configured(
                 "enabled": config.presence.mode,
                 "include_offline": config.presence.include_offline_users_on_sync,
             },
+            "user_directory": {
+                "enabled": config.user_directory.enabled,
+                "search_all_users": config.user_directory.search_all_users,
+                "prefer_local_users": config.user_directory.prefer_local_users,
+                "exclude_remote_users": config.user_directory.exclude_remote_users,
+            },
         },
         registry=registry,
     )

@@ -30,6 +30,7 @@ FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
         "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",
+        "user_directory": "plugins.user_directory:UserDirectory",
     }
 )
 """The server's own plugins, as setup.cfg names them."""
