@@ -25,7 +25,8 @@ def test_an_installed_package_judges_and_serves(scratch):
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     found, verdict, answer = run(scratch, "-c", AT_WORK, env=env).splitlines()
     assert (
-        found == "bcrypt_passwords presence sample_accounts sample_diary sample_guestbook sample_rules user_directory"
+        found
+        == "bcrypt_passwords message_search presence sample_accounts sample_diary sample_guestbook sample_rules user_directory"
     )
     assert verdict == "That name is taken."
     assert answer == "{'hello': 'example.org'}"
