@@ -22,6 +22,7 @@ from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
 from core.wiring.addresses import build_addresses
 from core.wiring.control import build_control
+from core.wiring.directory import build_directory
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
@@ -54,6 +55,7 @@ class App:
         self.management = build_account_management(self.ground, self.accounts, self.addresses)
         self.encryption = build_encryption(self.ground, self.accounts)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
+        self.directory = build_directory(self.ground, self.accounts, self.rooms)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
         self.sync = build_sync(
@@ -81,6 +83,7 @@ class App:
             *self.management.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
+            *self.directory.blueprints,
             *self.relations.blueprints,
             *self.sync.blueprints,
             *self.sliding.blueprints,
@@ -115,6 +118,7 @@ class App:
         self.receipts.typing.start()
         self.push.start()
         self.media.start()
+        self.directory.runner.start()
         for runner in self._consumers:
             runner.start()
         self.plugins.start()
@@ -132,6 +136,7 @@ class App:
         for runner in self._consumers:
             runner.stop()
         self.media.stop()
+        self.directory.runner.stop()
         self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()

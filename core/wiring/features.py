@@ -17,6 +17,10 @@ UNSTABLE_FEATURES = {
     "org.matrix.msc3030": True,  # jumping to a date, which has an unstable path of its own
     "org.matrix.msc3030.stable": True,
     "org.matrix.msc4155": True,  # lists of those whose invites are wanted
+    "org.matrix.msc3266": True,  # room summaries
+    "org.matrix.msc3827.stable": True,  # room types in the directory
+    "uk.half-shot.msc2666.query_mutual_rooms": True,
+    "uk.half-shot.msc2666.query_mutual_rooms.stable": True,
     "org.matrix.msc4380.stable": True,  # blocking all invites
 }
 
