@@ -20,6 +20,7 @@ from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.accounts import build_accounts
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
+from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
 from core.wiring.plugin_work import NoFederation, PluginWork
@@ -54,6 +55,7 @@ class App:
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
+        self.federated_rooms = build_federated_rooms(self.ground, self.accounts, self.rooms, self.federation)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -67,6 +69,7 @@ class App:
             *self.sync.blueprints,
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
+            *self.federated_rooms.blueprints,
             *self.push.blueprints,
             *contributed_blueprints(self.ground),
         ]

@@ -1,0 +1,62 @@
+"""Rooms shared with other servers: members through us, invites, what is read of our rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from core.api.federation import invites, room_events, room_membership
+from core.federation.auth_chains import AuthChains
+from core.federation.handshakes import Handshakes
+from core.federation.inbound_invites import InboundInvites
+from core.federation.join_answers import JoinAnswers
+from core.federation.participation import Participation
+from core.federation.received import ReceivedEvents
+from core.federation.serving import Serving
+from core.rooms.residents import Residents
+from core.rooms.restricted_joins import RestrictedJoins
+from core.storage.event_times import EventTimeStore
+from core.storage.outbound_relays import OutboundRelayStore
+from core.wiring.accounts import AccountsPart
+from core.wiring.federation import FederationGround
+from core.wiring.ground import Ground
+from core.wiring.rooms import RoomsPart
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedRoomsPart:
+    """The endpoints."""
+
+    blueprints: list[Blueprint]
+
+
+def build_federated_rooms(
+    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federation: FederationGround
+) -> FederatedRoomsPart:
+    """Build the part over an open database."""
+    storage, name, key, graph = ground.storage, ground.server_name, ground.signing_key, rooms.graph
+    residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
+    participation, received = Participation(graph, residents, name), ReceivedEvents(federation.signatures)
+    relays, chains = OutboundRelayStore(storage.database, storage.writer), AuthChains(graph)
+    handshakes = Handshakes(graph, participation, restricted, received, relays, name, key)
+    answers = JoinAnswers(graph, chains, participation, name)
+    inviting = InboundInvites(
+        graph,
+        residents,
+        participation,
+        received,
+        accounts.users,
+        rooms.invite_permissions,
+        ground.plugins,
+        name,
+        key,
+    )
+    serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
+    return FederatedRoomsPart(
+        blueprints=[
+            room_membership.blueprint(handshakes, answers, federation.gate),
+            invites.blueprint(inviting, federation.gate),
+            room_events.blueprint(serving, federation.gate),
+        ],
+    )
