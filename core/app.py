@@ -55,7 +55,9 @@ class App:
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
-        self.federated_rooms = build_federated_rooms(self.ground, self.accounts, self.rooms, self.federation)
+        self.federated_rooms = build_federated_rooms(
+            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
+        )
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -86,6 +88,7 @@ class App:
         self.sync.notifier.start()
         self.receipts.typing.start()
         self.push.start()
+        self.federated_rooms.inbound.start()
         for runner in self._consumers:
             runner.start()
         self._plugin_work = wire_plugins(
@@ -105,6 +108,7 @@ class App:
             work.stop()
         for runner in self._consumers:
             runner.stop()
+        self.federated_rooms.inbound.stop()
         self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()

@@ -6,33 +6,48 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.api.federation import invites, room_events, room_membership
+from core.api.federation import invites, room_events, room_membership, transactions
 from core.federation.auth_chains import AuthChains
+from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
+from core.federation.inbound_edus import InboundEdus
 from core.federation.inbound_invites import InboundInvites
+from core.federation.inbound_rooms import InboundRooms
+from core.federation.inbound_transactions import InboundTransactions
 from core.federation.join_answers import JoinAnswers
+from core.federation.outliers import Outliers
 from core.federation.participation import Participation
 from core.federation.received import ReceivedEvents
+from core.federation.rescinded_invites import RescindedInvites
 from core.federation.serving import Serving
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
+from core.storage.inbound_staging import InboundStagingStore
 from core.storage.outbound_relays import OutboundRelayStore
 from core.wiring.accounts import AccountsPart
+from core.wiring.encryption import EncryptionPart
 from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
+from core.wiring.receipts import ReceiptsPart
 from core.wiring.rooms import RoomsPart
 
 
 @dataclass(frozen=True, slots=True)
 class FederatedRoomsPart:
-    """The endpoints."""
+    """The endpoints, and what has to be started and stopped."""
 
+    inbound: InboundRooms
     blueprints: list[Blueprint]
 
 
 def build_federated_rooms(
-    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federation: FederationGround
+    ground: Ground,
+    accounts: AccountsPart,
+    encryption: EncryptionPart,
+    rooms: RoomsPart,
+    receipts: ReceiptsPart,
+    federation: FederationGround,
 ) -> FederatedRoomsPart:
     """Build the part over an open database."""
     storage, name, key, graph = ground.storage, ground.server_name, ground.signing_key, rooms.graph
@@ -53,10 +68,24 @@ def build_federated_rooms(
         key,
     )
     serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
+    gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps)
+    edus = InboundEdus(
+        graph,
+        participation,
+        receipts.typing,
+        receipts.receipts,
+        encryption.to_device,
+        storage.writer,
+        ground.plugins,
+    )
+    receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     return FederatedRoomsPart(
+        inbound=inbound,
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),
             invites.blueprint(inviting, federation.gate),
             room_events.blueprint(serving, federation.gate),
+            transactions.blueprint(receiving, federation.gate),
         ],
     )
