@@ -88,6 +88,7 @@ class App:
         self.sync.notifier.start()
         self.receipts.typing.start()
         self.push.start()
+        self.rooms.graph.write.discard_entrances()
         self.federated_rooms.inbound.start()
         for runner in self._consumers:
             runner.start()

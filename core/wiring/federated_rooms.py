@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from core.api.federation import invites, room_events, room_membership, transactions
 from core.federation.auth_chains import AuthChains
+from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
 from core.federation.inbound_edus import InboundEdus
@@ -15,11 +16,15 @@ from core.federation.inbound_invites import InboundInvites
 from core.federation.inbound_rooms import InboundRooms
 from core.federation.inbound_transactions import InboundTransactions
 from core.federation.join_answers import JoinAnswers
+from core.federation.membership_templates import MembershipTemplates
 from core.federation.outliers import Outliers
 from core.federation.participation import Participation
 from core.federation.received import ReceivedEvents
+from core.federation.remote_joins import RemoteJoins
+from core.federation.remote_memberships import RemoteMemberships
 from core.federation.rescinded_invites import RescindedInvites
 from core.federation.serving import Serving
+from core.graph.graph import Graph
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
@@ -80,6 +85,7 @@ def build_federated_rooms(
         ground.plugins,
     )
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
+    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received))
     return FederatedRoomsPart(
         inbound=inbound,
         blueprints=[
@@ -88,4 +94,15 @@ def build_federated_rooms(
             room_events.blueprint(serving, federation.gate),
             transactions.blueprint(receiving, federation.gate),
         ],
+    )
+
+
+def _remote_memberships(
+    ground: Ground, graph: Graph, residents: Residents, federation: FederationGround, received: ReceivedEvents
+) -> RemoteMemberships:
+    name, key = ground.server_name, ground.signing_key
+    templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
+    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph))
+    return RemoteMemberships(
+        graph, residents, joins, federation.joins, federation.servers, templates, candidates, received, name, key
     )
