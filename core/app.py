@@ -12,7 +12,6 @@ from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
 from core.hooks.specs import observers
 from core.ids import ServerName
-from core.rooms.edu_sink import NoEdus
 from core.storage.consumers import Consumer, ConsumerRunner
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
@@ -23,6 +22,7 @@ from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
+from core.wiring.outbound_senders import build_senders
 from core.wiring.plugin_work import NoFederation, PluginWork
 from core.wiring.plugins import contributed_blueprints, wire_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
@@ -54,7 +54,8 @@ class App:
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
-        self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
+        self.senders = build_senders(self.ground, self.rooms, self.federation)
+        self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
         )
@@ -90,6 +91,7 @@ class App:
         self.push.start()
         self.rooms.graph.write.discard_entrances()
         self.federated_rooms.inbound.start()
+        self.senders.start()
         for runner in self._consumers:
             runner.start()
         self._plugin_work = wire_plugins(
@@ -109,6 +111,7 @@ class App:
             work.stop()
         for runner in self._consumers:
             runner.stop()
+        self.senders.stop()
         self.federated_rooms.inbound.stop()
         self.push.stop()
         self.receipts.typing.stop()

@@ -94,3 +94,7 @@ class Guest:
         if edus is not None:
             body["edus"] = edus
         return self.call("PUT", f"/v1/send/{txn_id or f't{next(_transactions)}'}", body)
+
+    def signed_id(self, pdu: dict) -> str:
+        """The id of a PDU that was received."""
+        return parse_event(pdu, self.version).event_id
