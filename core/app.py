@@ -6,29 +6,36 @@ outside this file and that package sees more than the services it was handed.
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
-from core.hooks.specs import observers
 from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
+from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
+from core.wiring.addresses import build_addresses
+from core.wiring.control import build_control
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
+from core.wiring.media import build_media
 from core.wiring.outbound_senders import build_senders
-from core.wiring.plugin_work import NoFederation, PluginWork
-from core.wiring.plugins import contributed_blueprints, wire_plugins
+from core.wiring.plugin_http import PluginHttp
+from core.wiring.plugin_users import PluginAddresses
+from core.wiring.plugin_work import NoFederation
+from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
-from core.wiring.rooms import build_rooms
+from core.wiring.rooms import build_rooms, departures
 from core.wiring.sync import build_sync
 
 
@@ -37,20 +44,18 @@ class App:
 
     def __init__(self, config: Config) -> None:
         self.ground = build_ground(config)
-        self.push_rules = build_push_rules(self.ground)
-        departures = [device_departures(self.ground).leave, pusher_departures(self.ground)]
         self.outbound = build_outbound(config.federation)
         self.federation = build_federation_ground(self.ground, self.outbound)
-        self.accounts = build_accounts(
-            self.ground,
-            self.push_rules,
-            departures,
-            FederatedProfiles(self.federation.servers),
-        )
+        self.push_rules = build_push_rules(self.ground)
+        self.addresses = build_addresses(self.ground, self.outbound.web)
+        going = [device_departures(self.ground).leave, pusher_departures(self.ground)]
+        profiles = FederatedProfiles(self.federation.servers)
+        self.accounts = build_accounts(self.ground, self.push_rules, self.addresses, going, profiles)
+        self.management = build_account_management(self.ground, self.accounts, self.addresses)
         self.encryption = build_encryption(self.ground, self.accounts)
-        self.rooms = build_rooms(self.ground, self.accounts)
+        self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
-        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules)
+        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
@@ -59,6 +64,8 @@ class App:
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
         )
+        self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
+        self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -66,6 +73,7 @@ class App:
             versions.blueprint(supported_features()),
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,
+            *self.management.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
             *self.relations.blueprints,
@@ -74,14 +82,22 @@ class App:
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.federated_rooms.blueprints,
             *self.push.blueprints,
-            *contributed_blueprints(self.ground),
+            *self.media.blueprints,
         ]
+        mailer = self.addresses.mailer
+        doors = Doors(
+            NoFederation(),
+            PluginHttp(self.outbound.web),
+            mailer.send if mailer.can_send else None,
+            PluginAddresses(self.addresses.threepids),
+            self.media.facade,
+        )
+        self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        self.wsgi = create_app(blueprints, _web_settings(config), request_metrics)
-        self._plugin_work: list[PluginWork] = []
-        self._consumers = [
-            _runner(self.ground, consumer) for consumer in (self.rooms.profile_updates, *self.relations.consumers)
-        ]
+        self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
+        consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
+        consumers += [*self.relations.consumers, self.media.references]
+        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
@@ -92,12 +108,11 @@ class App:
         self.rooms.graph.write.discard_entrances()
         self.federated_rooms.inbound.start()
         self.senders.start()
+        self.media.start()
         for runner in self._consumers:
             runner.start()
-        self._plugin_work = wire_plugins(
-            self.ground, self.accounts, self.rooms, self.sync, NoFederation(), self.outbound.web
-        )
-        self.ground.plugins.tell(observers.server_started)
+        self.plugins.start()
+        self.control.start()
 
     def stop_waiting(self) -> None:
         """End long-polls with an ordinary empty answer."""
@@ -106,17 +121,18 @@ class App:
 
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
-        self.ground.plugins.tell(observers.server_stopping)
-        for work in self._plugin_work:
-            work.stop()
+        self.control.stop()
+        self.plugins.stop()
         for runner in self._consumers:
             runner.stop()
         self.senders.stop()
         self.federated_rooms.inbound.stop()
+        self.media.stop()
         self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()
         self.accounts.last_seen.stop()
+        self.addresses.mailer.stop()
         self.federation.close()
         self.ground.storage.close()
 
@@ -157,13 +173,19 @@ def _web_settings(config: Config) -> WebSettings:
     return WebSettings(listeners, access_log="json" if config.logging.access_log else "off")
 
 
+def _identity_server(config: Config) -> dict[str, Any]:
+    """What clients are told of an identity server, where one is configured."""
+    url = config.registration.default_identity_server
+    return {} if url is None else {"m.identity_server": {"base_url": url}}
+
+
 def _well_known(config: Config) -> well_known.WellKnown:
     server = config.server
     support = {"contacts": list(server.support_contacts), "support_page": server.support_page}
     return well_known.WellKnown(
         server_name=ServerName(config.server_name),
         public_baseurl=server.public_baseurl or "",
-        extra_client_content=server.extra_well_known_client_content,
+        extra_client_content={**_identity_server(config), **server.extra_well_known_client_content},
         serves_server_document=server.serve_server_wellknown,
         support={key: value for key, value in support.items() if value},
     )

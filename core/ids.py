@@ -56,6 +56,7 @@ class Requester:
     is_guest: bool = False
     is_admin: bool = False
     appservice_id: str | None = None
+    is_suspended: bool = False
 
 
 def is_server_name(text: str) -> bool:

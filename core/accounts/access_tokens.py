@@ -160,4 +160,5 @@ def _requester(stored: AccessToken) -> Requester:
         is_guest=stored.is_guest,
         is_admin=stored.is_admin,
         appservice_id=stored.appservice_id,
+        is_suspended=stored.is_suspended,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from core.accounts.deactivation import Deactivation
 from core.accounts.passwords import Passwords
 from core.accounts.registration import NewAccount, Registration
 from core.accounts.sessions import Sessions
 from core.errors import BadRequest, NotFound
-from core.hooks.manager import PluginManager
-from core.hooks.specs import observers
 from core.ids import UserId
 from core.storage.users import User, UserStore
 from core.storage.writer import Transaction, Writer
@@ -23,14 +22,14 @@ class Administration:
         passwords: Passwords,
         sessions: Sessions,
         writer: Writer,
-        plugins: PluginManager,
+        deactivation: Deactivation,
     ) -> None:
         self._users = users
         self._registration = registration
         self._passwords = passwords
         self._sessions = sessions
         self._writer = writer
-        self._plugins = plugins
+        self._deactivation = deactivation
 
     def create(self, localpart: str, password: str, displayname: str | None = None, is_admin: bool = False) -> User:
         """Make an account. Raises: as `Registration.check_name` and `Passwords.hash`."""
@@ -74,24 +73,13 @@ class Administration:
         """Lock somebody out, sessions kept, or let them in again. Raises: `NotFound`."""
         self._set_flag(self.get(user_id), "is_locked", is_locked)
 
+    def set_suspended(self, user_id: UserId, is_suspended: bool) -> None:
+        """Keep somebody from acting, or let them again. Raises: `NotFound`."""
+        self._set_flag(self.get(user_id), "is_suspended", is_suspended)
+
     def deactivate(self, user_id: UserId, erase: bool = False) -> None:
-        """End an account for good: no password, no sessions; its name stays taken. Raises: `NotFound`.
-
-        Leaving rooms, and with `erase` hiding what was sent, is done by those who follow USER_STATUS lines.
-        """
-        user = self.get(user_id)
-
-        def change(transaction: Transaction) -> None:
-            self._users.set_password_hash(transaction, user.user_nid, None)
-            self._users.set_flag(transaction, user.user_nid, "is_deactivated", True)
-            if erase:
-                self._users.set_flag(transaction, user.user_nid, "is_erased", True)
-            self._sessions.close_all_in(transaction, user.user_nid)
-
-        self._writer.submit(change, user.user_nid)
-        self._plugins.tell(
-            observers.user_status_changed, user_id=user_id, is_deactivated=True, is_erased=erase, by_admin=True
-        )
+        """End an account for good. Raises: `NotFound`."""
+        self._deactivation.deactivate(user_id, erase)
 
     def _set_flag(self, user: User, flag: str, value: bool) -> None:
         self._writer.submit(

@@ -26,6 +26,9 @@ from core.storage.writer import Writer
 SESSION_MS = 48 * 3600 * 1000
 """How long a session may rest before it is forgotten; a mail with a link in it may take a day."""
 
+MAX_CONFIRMED = 10_000
+"""How many access tokens are remembered as confirmed; the oldest go first."""
+
 EXPIRE_EVERY_MS = 3600 * 1000
 """How often, at most, forgotten sessions are deleted."""
 
@@ -54,6 +57,10 @@ class Operation:
     uri: str
     body: Mapping[str, Any]
     user_id: UserId | None = None
+    token_nid: int | None = None
+    """The access token it came with, by which a confirmation of before counts."""
+    may_skip: bool = False
+    """Whether such a confirmation suffices, within `ui_auth.session_timeout`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,10 @@ class InteractiveAuth:
         writer: Writer,
         key: bytes,
         now_ms: Clock = wall_clock_ms,
+        grace_ms: int = 0,
     ) -> None:
+        self._grace_ms = grace_ms
+        self._confirmed_ms: dict[int, int] = {}
         self._stages = {stage.type: stage for stage in stages}
         self._store = store
         self._writer = writer
@@ -116,12 +126,15 @@ class InteractiveAuth:
         flows = [flow for flow in flows if all(stage in self._stages for stage in flow)]
         if auth is not None and not isinstance(auth, Mapping):
             raise BadJson("'auth' must be an object.")
+        if operation.may_skip and self._is_confirmed(operation.token_nid):
+            return Passed("", {}, {})
         digest = self._digest(operation)
         session, failure = self._session(auth, digest)
         before = session
         if auth and failure is None and "type" in auth:
             session, failure = self._attempt(session, operation, auth, flows)
         if failure is None and auth and any(set(flow) <= session.completed.keys() for flow in flows):
+            self._confirm(operation.token_nid, session.completed)
             return Passed(session.session_id, session.completed, session.notes)
         is_new = not (auth and auth.get("session") == session.session_id)
         if is_new or session is not before:
@@ -151,11 +164,29 @@ class InteractiveAuth:
         if operation is not None:
             self._save(replace(operation, completed=passed.completed, notes={**passed.notes, **notes}))
 
+    def end(self, passed: Passed) -> None:
+        """Forget a session whose operation was carried out, so that it authorizes nothing more."""
+        if passed.session_id and self._store.find(passed.session_id, 0) is not None:
+            self._writer.submit(lambda transaction: self._store.remove(transaction, passed.session_id))
+
     def expire(self) -> int:
         """Forget sessions that rest too long; returns how many. Happens by itself, once an hour of use."""
         self._expired_ms = self._now_ms()
         before_ms = self._expired_ms - SESSION_MS
         return self._writer.submit(lambda transaction: self._store.drop_older(transaction, before_ms))
+
+    def _is_confirmed(self, token_nid: int | None) -> bool:
+        at_ms = None if token_nid is None else self._confirmed_ms.get(token_nid)
+        return at_ms is not None and self._now_ms() - at_ms < self._grace_ms
+
+    def _confirm(self, token_nid: int | None, completed: Mapping[str, Any]) -> None:
+        """Remember that whoever holds this access token has just shown the password."""
+        if token_nid is None or not self._grace_ms or "m.login.password" not in completed:
+            return
+        self._confirmed_ms.pop(token_nid, None)
+        self._confirmed_ms[token_nid] = self._now_ms()
+        if len(self._confirmed_ms) > MAX_CONFIRMED:
+            del self._confirmed_ms[next(iter(self._confirmed_ms))]
 
     def _session(self, auth: Mapping[str, Any] | None, digest: bytes) -> tuple[AuthSession, MatrixError | None]:
         wanted = auth.get("session") if auth else None

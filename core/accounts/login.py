@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.accounts.passwords import Passwords
+from core.accounts.phone_numbers import msisdn_of
 from core.accounts.registration import NewAccount, Registration
 from core.accounts.sessions import DeviceRequest, Session, Sessions
 from core.accounts.usernames import typed_user_id
@@ -83,7 +84,7 @@ class Identifiers:
             number = identifier.get("phone", identifier.get("number"))
             if not isinstance(number, str):
                 raise MissingParam("'identifier.phone' is required and must be a string.")
-            return self._owner("msisdn", "".join(c for c in _text(identifier, "country") + number if c.isalnum()))
+            return self._owner("msisdn", msisdn_of(_text(identifier, "country"), number))
         raise BadRequest("'identifier.type' must be m.id.user, m.id.thirdparty or m.id.phone.")
 
     def _owner(self, medium: str, address: str) -> UserId | None:

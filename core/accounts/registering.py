@@ -7,13 +7,13 @@ Spec: Client-Server API, "Legacy account registration".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.interactive_auth import Flow, InteractiveAuth, Operation, Passed
 from core.accounts.login import Origin
 from core.accounts.passwords import Passwords
-from core.accounts.registration import NewAccount, Registration
+from core.accounts.registration import Also, NewAccount, Registration
 from core.accounts.sessions import DeviceRequest, Session, Sessions
 from core.accounts.usernames import InvalidUsername, UserInUse
 from core.config.registration import RegistrationConfig
@@ -25,6 +25,13 @@ from core.storage.users import User, UserStore
 
 CLOSED = "This server does not let people make accounts themselves; ask its administrator for one."
 NO_GUESTS = "This server does not let guests in; please sign in."
+
+
+class ShownAtRegistration(Protocol):
+    """Keeps what a new user has shown on the way: addresses, consent."""
+
+    def keep(self, stages: Mapping[str, Any]) -> Also | None:
+        """What is written with the account, given what the stages remembered. Raises: MatrixError."""
 
 
 class Registering:
@@ -40,7 +47,6 @@ class Registering:
         sessions: Sessions,
         tokens: AccessTokens,
         plugins: PluginManager,
-        extra_flows: Sequence[Flow] = (),
     ) -> None:
         self._config = config
         self._registration = registration
@@ -50,7 +56,13 @@ class Registering:
         self._sessions = sessions
         self._tokens = tokens
         self._plugins = plugins
-        self._extra_flows = extra_flows
+        default = ["m.login.registration_token" if config.registration_requires_token else "m.login.dummy"]
+        self._flows: Sequence[Flow] = [default]
+        self._shown: ShownAtRegistration | None = None
+
+    def ask_for(self, flows: Sequence[Flow], shown: ShownAtRegistration) -> None:
+        """Offer these flows, and keep what is shown in them; without this it is the token, or nothing."""
+        self._flows, self._shown = flows, shown
 
     @property
     def is_open(self) -> bool:
@@ -58,10 +70,11 @@ class Registering:
         return self._config.enable_registration
 
     def flows(self) -> list[Flow]:
-        """The ways to an account. `extra_flows` come from parts that verify addresses, captchas and terms."""
-        if self._extra_flows:
-            return list(self._extra_flows)
-        return [["m.login.registration_token" if self._config.registration_requires_token else "m.login.dummy"]]
+        """The ways to an account. Raises: `Forbidden` where there is none, as something needed is not configured."""
+        found = [flow for flow in self._flows if all(self._interactive.offers(stage) for stage in flow)]
+        if not found:
+            raise Forbidden("Accounts cannot be made at present: what the server asks for, it cannot verify.")
+        return found
 
     def check_available(self, username: str) -> None:
         """Spec: `GET /register/available`. Raises: `Forbidden` where registration is closed, and as `check_name`."""
@@ -128,8 +141,9 @@ class Registering:
         self._registration.check_allowed(localpart, _threepids(stages), origin.ip, origin.user_agent)
         password = body.get("password")
         password_hash = None if password is None else self._passwords.hash(password)
+        also = None if self._shown is None else self._shown.keep(stages)
         if guest is not None:
-            return guest, self._registration.upgrade_guest(guest, password_hash, wanted)
+            return guest, self._registration.upgrade_guest(guest, password_hash, wanted, also)
         token = stages.get("m.login.registration_token")
         return self._registration.create(
             NewAccount(
@@ -138,7 +152,8 @@ class Registering:
                 displayname,
                 session=wanted,
                 registration_token=None if token is None else token["token"],
-            )
+            ),
+            also,
         )
 
     def _guest(self, body: Mapping[str, Any]) -> User | None:

@@ -5,7 +5,7 @@ Who may ask for an account (open registration, a token, the shared secret, an ad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class Namespaces(Protocol):
 
     def owner_of(self, user_id: UserId) -> str | None:
         """The application service whose exclusive namespace the user id is in, or None."""
+
+
+Also = Callable[[Transaction, UserNid], None]
+"""What else is written in the transaction that makes an account; what it raises undoes the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +107,14 @@ class Registration:
             permissions.check_registration, localpart=localpart, threepids=threepids, ip=ip, user_agent=user_agent
         )
 
-    def create(self, account: NewAccount) -> tuple[User, Session | None]:
+    def create(self, account: NewAccount, also: Also | None = None) -> tuple[User, Session | None]:
         """Make an account whose name passed `check_name`.
 
         Raises: `UserInUse` where somebody was faster, `Forbidden` where the registration token is spent.
         """
         user_id = UserId(f"@{account.localpart}:{self._server_name}")
         user_nid = UserNid(self._interner.nid(user_id))
-        made = self._writer.submit(lambda transaction: self._create_in(transaction, account, user_id, user_nid))
+        made = self._writer.submit(lambda transaction: self._create_in(transaction, account, user_id, user_nid, also))
         self._plugins.tell(observers.user_registered, user_id=user_id, is_guest=account.is_guest)
         return made
 
@@ -136,18 +140,27 @@ class Registration:
                 continue
             return localpart
 
-    def upgrade_guest(self, guest: User, password_hash: str | None, wanted: DeviceRequest | None) -> Session | None:
+    def upgrade_guest(
+        self, guest: User, password_hash: str | None, wanted: DeviceRequest | None, also: Also | None = None
+    ) -> Session | None:
         """Make a guest's account an ordinary one under its name. Spec: "Guest Access"."""
 
         def upgrade(transaction: Transaction) -> Session | None:
             self._users.set_flag(transaction, guest.user_nid, "is_guest", False)
             self._users.set_password_hash(transaction, guest.user_nid, password_hash)
+            if also is not None:
+                also(transaction, guest.user_nid)
             return None if wanted is None else self._sessions.open_in(transaction, guest.user_nid, wanted)
 
         return self._writer.submit(upgrade, guest.user_nid)
 
     def _create_in(
-        self, transaction: Transaction, account: NewAccount, user_id: UserId, user_nid: UserNid
+        self,
+        transaction: Transaction,
+        account: NewAccount,
+        user_id: UserId,
+        user_nid: UserNid,
+        also: Also | None = None,
     ) -> tuple[User, Session | None]:
         if self._users.exists_in(transaction, user_id):
             raise UserInUse("This user name is taken.")
@@ -165,6 +178,8 @@ class Registration:
             appservice_id=account.appservice_id,
         )
         self._users.add(transaction, user, account.password_hash)
+        if also is not None:
+            also(transaction, user_nid)
         displayname = account.displayname if account.displayname is not None else account.localpart
         if displayname and not account.is_guest:
             self._profiles.set(transaction, user_nid, {"displayname": displayname})

@@ -143,6 +143,17 @@ class Sessions:
         self._devices.remove(transaction, user_nid, self._devices.longest_unseen_in(transaction, user_nid, 0))
         self._tell(transaction, user_nid)
 
+    def close_others_in(self, transaction: Transaction, user_nid: UserNid, own: DeviceId | None) -> None:
+        """Log out everywhere but on the device `own`; None spares none."""
+        spared = None if own is None else self._devices.find_nid_in(transaction, user_nid, own)
+        devices = self._devices.longest_unseen_in(transaction, user_nid, 0)
+        if spared is None:
+            self.close_all_in(transaction, user_nid)
+            return
+        self._close_in(transaction, user_nid, [nid for nid in devices if nid != spared])
+        self._tokens.drop_without_device(transaction, user_nid)
+        self._tell(transaction, user_nid)
+
     def _ended(self, user_nid: UserNid, device_ids: Collection[DeviceId] | None) -> list[EndedToken]:
         """The access tokens about to end, where a plugin wants to hear of them."""
         if self._plugins is None or not self._plugins.has(observers.logged_out):

@@ -5,16 +5,20 @@ Where the server is running the database is its own, and the sentence of the err
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.accounts.administration import Administration
+from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.passwords import Passwords
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
+from core.accounts.user_commands import UserCommands
 from core.config import Config
 from core.config.first_start import prepare
+from core.control.commands import Command
+from core.encryption.departures import DeviceDepartures
 from core.errors import Unavailable
 from core.hooks.api import ServerFacts
 from core.hooks.configured import load_configured
@@ -24,13 +28,21 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers
 from core.ids import ServerName
 from core.storage.access_tokens import AccessTokenStore
+from core.storage.account_data import AccountDataStore
 from core.storage.configured import settings_from
+from core.storage.device_keys import DeviceKeyStore
 from core.storage.devices import DeviceStore
+from core.storage.login_tokens import LoginTokenStore
 from core.storage.migrations import SchemaError
+from core.storage.one_time_keys import OneTimeKeyStore
+from core.storage.openid_tokens import OpenidTokenStore
 from core.storage.opening import Storage, open_storage
 from core.storage.owning import DatabaseInUse
 from core.storage.profiles import ProfileStore
+from core.storage.pushers import PusherStore
 from core.storage.registration_tokens import RegistrationTokenStore
+from core.storage.threepids import ThreepidStore
+from core.storage.to_device import ToDeviceStore
 from core.storage.users import UserStore
 
 
@@ -48,10 +60,9 @@ class Offline:
 
     server_name: ServerName
     users: UserStore
-    profiles: ProfileStore
-    devices: DeviceStore
     tokens: RegistrationTokenStore
     administration: Administration
+    commands: Mapping[str, Command]
     storage: Storage
 
 
@@ -88,10 +99,15 @@ def plugins_of(config: Config) -> PluginManager:
 
 def _build(config: Config, name: ServerName, storage: Storage, plugins: PluginManager) -> Offline:
     database, writer = storage.database, storage.writer
-    users, profiles, devices = UserStore(database), ProfileStore(database), DeviceStore(database)
-    tokens = RegistrationTokenStore(database)
+    users, profiles = UserStore(database), ProfileStore(database)
+    departures = DeviceDepartures(DeviceKeyStore(database), OneTimeKeyStore(database), ToDeviceStore(database))
+    devices = DeviceStore(database, [departures.leave, PusherStore(database).remove_of_devices])
+    tokens, threepids = RegistrationTokenStore(database), ThreepidStore(database)
     sessions = Sessions(devices, AccessTokenStore(database), writer, config.auth)
     registration = Registration(name, users, profiles, tokens, sessions, storage.interner, writer, plugins)
     passwords = Passwords(users, writer, plugins, config.auth)
-    administration = Administration(users, registration, passwords, sessions, writer, plugins)
-    return Offline(name, users, profiles, devices, tokens, administration, storage)
+    kept = Kept(AccountDataStore(database), profiles, threepids, OpenidTokenStore(database), LoginTokenStore(database))
+    deactivation = Deactivation(users, sessions, writer, plugins, kept)
+    administration = Administration(users, registration, passwords, sessions, writer, deactivation)
+    commands = UserCommands(name, users, profiles, devices, threepids, administration).commands()
+    return Offline(name, users, tokens, administration, commands, storage)

@@ -1,7 +1,6 @@
-"""`hsctl user`: make, list, show, change and end accounts, with the server stopped.
+"""`hsctl user`: make, list, show, change and end accounts, whether the server runs or not.
 
-With a SQLite database the server must be stopped, except that accounts can be made while it runs. With MariaDB or MySQL
-it may run.
+A running server is asked over its private socket; otherwise the command opens the database itself.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from core.accounts.usernames import typed_user_id
+from core.cli.control import Runner, run_where_the_data_is
 from core.config import load_config
 from core.errors import BadRequest
-from core.ids import UserId
-from core.storage.users import User
 
 Subparsers = argparse._SubParsersAction
 
@@ -53,6 +49,14 @@ def add_commands(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     promote.add_argument("user", help="the name or the user id")
     promote.add_argument("--revoke", action="store_true", help="make an administrator an ordinary user again")
 
+    for name, help_text, run in (
+        ("lock", "lock an account out; its sessions are kept", _lock),
+        ("suspend", "let an account read, and do nothing else", _suspend),
+    ):
+        action = _action(actions, name, help_text, run)
+        action.add_argument("user", help="the name or the user id")
+        action.add_argument("--undo", action="store_true", help="take it back")
+
 
 def read_password(given: str | None) -> str:
     """The password given, or typed twice on the terminal, or the first line of what is piped in.
@@ -81,112 +85,63 @@ def _action(
     return parser
 
 
-def _create(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import ServerRunning, offline  # opens the database's modules, which --help does not need
-    from core.cli.online import create_on_running_server  # as above
+def _with_runner(arguments: argparse.Namespace, use: Callable[[Runner], int]) -> int:
+    return run_where_the_data_is(load_config(arguments.config), use)
 
-    config = load_config(arguments.config)
-    suffix = f":{config.server.server_name}"
-    localpart = arguments.user.removeprefix("@").removesuffix(suffix) if "@" in arguments.user else arguments.user
+
+def _say(arguments: argparse.Namespace, command: str, **fields: object) -> int:
+    """Run one command and print its sentence."""
+
+    def use(run: Runner) -> int:
+        print(run(f"user {command}", {"user": arguments.user, **fields}))
+        return 0
+
+    return _with_runner(arguments, use)
+
+
+def _create(arguments: argparse.Namespace) -> int:
     password = read_password(arguments.password)
-    try:
-        with offline(config) as parts:
-            user = parts.administration.create(localpart, password, arguments.display_name, arguments.admin)
-            user_id: str = user.user_id
-    except ServerRunning:
-        user_id = create_on_running_server(config, localpart, password, arguments.display_name, arguments.admin)
-    print(f"{user_id} is made{', an administrator' if arguments.admin else ''}.")
-    return 0
+    fields = {"password": password, "displayname": arguments.display_name, "is_admin": arguments.admin}
+    return _say(arguments, "create", **fields)
 
 
 def _reset(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # as above
-
     password = read_password(arguments.password)
-    with offline(load_config(arguments.config)) as parts:
-        user_id = typed_user_id(arguments.user, parts.server_name)
-        parts.administration.reset_password(user_id, password, arguments.keep_sessions)
-        kept = "sessions are kept" if arguments.keep_sessions else "all sessions are logged out"
-        print(f"{user_id} has a new password; {kept}.")
-    return 0
+    return _say(arguments, "reset-password", password=password, keep_sessions=arguments.keep_sessions)
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # as above
-
-    with offline(load_config(arguments.config)) as parts:
+    def use(run: Runner) -> int:
         after = ""
-        while page := parts.users.listed(after, 500, arguments.guests):
-            after = page[-1].user_id
+        while page := run("user list", {"after": after, "guests": arguments.guests}):
+            after = page[-1]["user_id"]
             for user in page:
-                if arguments.deactivated or not user.is_deactivated:
-                    print(_line(user))
-    return 0
+                if arguments.deactivated or not user["is_deactivated"]:
+                    print(user["line"])
+        return 0
+
+    return _with_runner(arguments, use)
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # as above
+    def use(run: Runner) -> int:
+        print(json.dumps(run("user show", {"user": arguments.user}), indent=2, ensure_ascii=False))
+        return 0
 
-    with offline(load_config(arguments.config)) as parts:
-        user = parts.administration.get(typed_user_id(arguments.user, parts.server_name))
-        shown = {
-            "user_id": user.user_id,
-            "created": _time(user.created_ms),
-            "standing": _standing(user),
-            "user_type": user.user_type,
-            "appservice_id": user.appservice_id,
-            "profile": parts.profiles.find(user.user_nid),
-            "devices": [
-                {
-                    "device_id": device.device_id,
-                    "display_name": device.display_name,
-                    "last_seen": None if device.last_seen_ms is None else _time(device.last_seen_ms),
-                    "last_seen_ip": device.last_seen_ip,
-                }
-                for device in parts.devices.of_user(user.user_nid)
-            ],
-        }
-    print(json.dumps(shown, indent=2, ensure_ascii=False))
-    return 0
+    return _with_runner(arguments, use)
 
 
 def _deactivate(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # as above
-
-    with offline(load_config(arguments.config)) as parts:
-        user_id: UserId = typed_user_id(arguments.user, parts.server_name)
-        parts.administration.deactivate(user_id, arguments.erase)
-        print(f"{user_id} is deactivated; the name stays taken.")
-    return 0
+    return _say(arguments, "deactivate", erase=arguments.erase)
 
 
 def _promote(arguments: argparse.Namespace) -> int:
-    from core.cli.offline import offline  # as above
-
-    with offline(load_config(arguments.config)) as parts:
-        user_id = typed_user_id(arguments.user, parts.server_name)
-        parts.administration.set_admin(user_id, not arguments.revoke)
-        print(f"{user_id} is {'an ordinary user' if arguments.revoke else 'an administrator'} now.")
-    return 0
+    return _say(arguments, "promote", revoke=arguments.revoke)
 
 
-def _line(user: User) -> str:
-    standing = _standing(user)
-    return f"{user.user_id}  {_time(user.created_ms)}{'  ' + ', '.join(standing) if standing else ''}"
+def _lock(arguments: argparse.Namespace) -> int:
+    return _say(arguments, "lock", undo=arguments.undo)
 
 
-def _standing(user: User) -> list[str]:
-    flags = {
-        "administrator": user.is_admin,
-        "guest": user.is_guest,
-        "deactivated": user.is_deactivated,
-        "erased": user.is_erased,
-        "locked": user.is_locked,
-        "suspended": user.is_suspended,
-        "shadow-banned": user.is_shadow_banned,
-    }
-    return [name for name, is_set in flags.items() if is_set]
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+def _suspend(arguments: argparse.Namespace) -> int:
+    return _say(arguments, "suspend", undo=arguments.undo)

@@ -12,23 +12,57 @@ from core.config.settings import setting
 
 @dataclass(frozen=True, slots=True)
 class PluginModule:
-    """One entry of `modules`: a dotted `module` and the `config` handed to it."""
+    """One entry of `modules`: a dotted `module`, the `config` handed to it, and how patient the server is with it."""
 
     module: str
     config: Mapping[str, Any]
+    observe_only: bool = False
+    strikes: int | None = None
+    off_seconds: float | None = None
+    time_limits: Mapping[str, float] | None = None
+
+
+_MODULE_KEYS = ("module", "config", "observe_only", "strikes", "off_seconds", "time_limits")
 
 
 def plugin_module(value: Any) -> PluginModule:
-    """One entry of `modules`."""
-    if (
-        not isinstance(value, Mapping)
-        or not isinstance(value.get("module"), str)
-        or not value["module"]
-        or set(value) - {"module", "config"}
-        or not isinstance(value.get("config") or {}, Mapping)
-    ):
+    """One entry of `modules`. Whether hooks that `time_limits` names exist is seen when the plugins are loaded."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("module"), str) or not value["module"]:
         raise ValueError("a mapping with module (a dotted name) and config (a mapping)")
-    return PluginModule(value["module"], mapping(value.get("config") or {}))
+    name, unknown = value["module"], [str(key) for key in value if key not in _MODULE_KEYS]
+    if unknown:
+        raise ValueError(
+            f"a mapping with no other keys than {', '.join(_MODULE_KEYS)}; that of {name} has {unknown[0]}"
+        )
+    limits = value.get("time_limits")
+    for key, is_right, allowed in (
+        ("config", isinstance(value.get("config") or {}, Mapping), "a mapping"),
+        ("observe_only", isinstance(value.get("observe_only") or False, bool), "true or false"),
+        ("strikes", _is_above_zero(value.get("strikes", 1), int), "a whole number of at least 1"),
+        ("off_seconds", _is_above_zero(value.get("off_seconds", 1), int, float), "a number of seconds above 0"),
+        (
+            "time_limits",
+            limits is None
+            or (isinstance(limits, Mapping) and all(_is_above_zero(limit, int, float) for limit in limits.values())),
+            "a mapping of hook names to seconds above 0",
+        ),
+    ):
+        if not is_right:
+            raise ValueError(f"a mapping (here for {name}) whose {key} is {allowed}")
+    return PluginModule(
+        name,
+        mapping(value.get("config") or {}),
+        bool(value.get("observe_only")),
+        value.get("strikes"),
+        value.get("off_seconds"),
+        limits,
+    )
+
+
+def _is_above_zero(value: Any, *kinds: type) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, kinds) and not isinstance(value, bool) and float(value) > 0  # type: ignore[arg-type]  # a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +70,9 @@ class PluginsConfig:
     """Which plugins run, and with what settings."""
 
     modules: tuple[PluginModule, ...] = setting(
-        [], list_of(plugin_module), "Plugins to load besides the installed ones: mappings with module and config."
+        [],
+        list_of(plugin_module),
+        "Plugins to load or to configure: mappings with module, config, and of observe_only, strikes, off_seconds, time_limits.",
     )
     disabled_plugins: tuple[str, ...] = setting([], list_of(text), "Names of installed plugins that are not to run.")
 

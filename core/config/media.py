@@ -54,6 +54,9 @@ class MediaConfig:
     enable_media_repo: bool = setting(True, boolean, "Serve uploads and downloads.")
     enable_authenticated_media: bool = setting(True, boolean, "Serve new media only to those who sign in.")
     media_store_path: str = setting("{data_dir}/media", path, "Folder that media is kept in.")
+    media_backend: str = setting(
+        "filesystem", text, "Where new media is kept: the name of a plugin's storage backend, such as filesystem or s3."
+    )
     media_storage_providers: tuple[Any, ...] = setting(
         [], list_of(anything), "Further places to keep media in: a list of mappings with module and config."
     )
@@ -62,6 +65,9 @@ class MediaConfig:
         [],
         list_of(mapping),
         "How much one user may upload over time: a list of mappings with time_period and max_size.",
+    )
+    remote_media_cache_size: int | None = setting(
+        None, size_bytes, "Most bytes of other servers' media that are kept; unset, any number.", example="20G"
     )
     max_image_pixels: int = setting("32M", size_bytes, "Most pixels of an image that thumbnails are made of.")
     max_pending_media_uploads: int = setting(5, integer(1), "Media ids one user may have reserved and not filled.")

@@ -1,9 +1,9 @@
 """Back-off: how long a server that does not answer is left alone.
 
-Three tiers. A *transient* failure is forgotten within minutes and lives in memory: pauses of a second, doubling. A
-server is *down* once it has failed for five minutes: pauses as configured, doubling, on record. It is *dead* after a
-week: then only the longest pause applies, and nothing but a request of its own, or one we are made to send, brings it
-back. Any request signed by the server itself ends the pause at once.
+Three tiers. A *transient* failure lives in memory: pauses of a second, doubling up to half a minute, so that a partition
+heals soon. A server is *down* once it has failed for a quarter of an hour: pauses as configured, doubling, on record. It
+is *dead* after a week: then only the longest pause applies, and nothing but a request of its own, or one we are made to
+send, brings it back. Any request signed by the server itself ends the pause at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.storage.writer import Writer
 
 FIRST_PAUSE_MS = 1_000
 LONGEST_TRANSIENT_PAUSE_MS = 30_000
-TRANSIENT_MS = 5 * 60_000
+TRANSIENT_MS = 15 * 60_000
 """For how long a failure is called transient."""
 DEAD_AFTER_MS = 7 * 24 * 3600_000
 """After how long a server is called dead."""

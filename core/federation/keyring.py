@@ -102,7 +102,10 @@ class KeyRing:
         raise BadSignature(f"{server} does not publish a key {key_id}.")
 
     def fetch(self, wanted: Mapping[ServerName, Wanted]) -> None:
-        """Fetch keys until what is wanted is known, or nobody has it. Raises nothing; see `known` for what came."""
+        """Fetch keys until what is wanted is known, or nobody has it. See `known` for what came.
+
+        Raises Unavailable where the database is away; servers that do not answer are no error.
+        """
         missing = {server: want for server, want in wanted.items() if not self._has(server, want)}
         if len(missing) >= MANY:
             self._ask_notaries(missing)
@@ -114,7 +117,7 @@ class KeyRing:
             pool = Pool(AT_ONCE)
             for server, want in missing.items():
                 pool.spawn(self._fetch_one, server, want)
-            pool.join()
+            pool.join(raise_error=True)
 
     def _find_for_request(self, server: ServerName, key_id: str) -> VerifyKey | None:
         now = self._now_ms()

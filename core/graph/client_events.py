@@ -17,11 +17,14 @@ from typing import Any, Protocol
 import orjson
 
 from core.graph.caches import ByteCache
+from core.graph.erasure import Erasure
 from core.graph.events import EventReader
 from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
+from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, UserId, UserNid
+from core.storage.memberships import MEMBERSHIPS
 from core.storage.transaction_ids import TransactionIdStore
 
 CACHE_BYTES = 64 * 1024 * 1024
@@ -56,6 +59,9 @@ class NoBundles:
         return {}
 
 
+_MEMBERSHIP = {name: b',"membership":"%b"' % name.encode() for name in MEMBERSHIPS}
+
+
 class ClientEvents:
     """The client format. One per server."""
 
@@ -68,7 +74,11 @@ class ClientEvents:
         bundles: Bundles | None = None,
         cache_bytes: int = CACHE_BYTES,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        contributed: ContributedFields | None = None,
+        erasure: Erasure | None = None,
     ) -> None:
+        self._contributed = contributed
+        self._erasure = erasure
         self._events = events
         self._states = states
         self._viewing = viewing
@@ -112,28 +122,33 @@ class ClientEvents:
         with_membership: bool,
         with_replaced: bool,
     ) -> list[bytes]:
+        if self._erasure is not None:
+            listed = self._erasure.applied(listed, viewer.user_nid, viewer.user_id)
         own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
+        added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
         memberships = None
         if with_membership and listed:
             memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
         now = self._now_ms()
+        room = b',"room_id":' + orjson.dumps(listed[0].room_id) if with_room_id and listed else b""
         rendered = []
         for stored in listed:
             body, unsigned = self._parts(stored, with_replaced)
-            extra = [b'"age":%d' % max(0, now - stored.origin_server_ts)]
+            fields = b'"age":%d' % max(0, now - stored.origin_server_ts)
             if memberships is not None:
-                extra.append(b'"membership":"%b"' % (memberships.at(stored.main_index) or "leave").encode())
+                fields += _MEMBERSHIP[memberships.at(stored.main_index) or "leave"]
             if stored.nid in sent:
-                extra.append(b'"transaction_id":' + orjson.dumps(sent[stored.nid]))
+                fields += b',"transaction_id":' + orjson.dumps(sent[stored.nid])
             if stored.event_id in bundled:
-                extra.append(b'"m.relations":' + bundled[stored.event_id])
-            if stored.redacted_by is not None:
-                extra.append(self._redacted_because(stored.redacted_by, viewer))
+                fields += b',"m.relations":' + bundled[stored.event_id]
+            if stored.redacted_by is not None and (because := self._redacted_because(stored.redacted_by, viewer)):
+                fields += b"," + because
             if unsigned and with_replaced:
-                extra.append(unsigned)
-            room = b',"room_id":' + orjson.dumps(stored.room_id) if with_room_id else b""
-            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, b",".join(filter(None, extra))))
+                fields += b"," + unsigned
+            if added.get(stored.event_id):
+                fields += b"," + added[stored.event_id]
+            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
         return rendered
 
     def _parts(self, stored: StoredEvent, with_replaced: bool) -> tuple[bytes, bytes | None]:

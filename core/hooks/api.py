@@ -77,7 +77,10 @@ class Gate(Protocol):
         """Who is calling, if they administer the server. Raises Forbidden otherwise, and as `authenticate`."""
 
     def limit(self, who: Requester | str, name: str, cost: float = 1.0) -> None:
-        """Count a request against the limiter called `name`, of a user or an address. Raises LimitExceeded."""
+        """Count a request against the limiter called `name`, of a user or an address. Raises LimitExceeded.
+
+        `name` is a setting such as `rc_message`; LookupError for one that does not exist.
+        """
 
 
 class Transaction(Protocol):
@@ -103,7 +106,8 @@ class Tables(Protocol):
     def transaction(self, function: Callable[[Transaction], _Result]) -> _Result:
         """Run `function` in the writer's next transaction and return what it returned, once that is durable.
 
-        It may be run again if another job of the group fails, so it changes nothing but the database.
+        It may be run again if another job of the group fails, so it changes nothing but the database. All other
+        writes of the server wait for it. What it raises is raised here, and nothing of it is written.
         """
 
 
@@ -128,7 +132,11 @@ class Rooms(Protocol):
     def send(
         self, sender: UserId, room_id: RoomId, type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> EventId:
-        """Send an event as a local user, through the same checks and hooks as a client's. Raises MatrixError."""
+        """Send an event as a local user, through the same checks and hooks as a client's. Raises MatrixError.
+
+        A membership (`m.room.member`) is carried out as the join, invite, kick or ban that it amounts to. Forbidden
+        where `sender` is a user of another server.
+        """
 
     def events(self, event_ids: Sequence[EventId]) -> Mapping[EventId, Event]:
         """The events that are known, whoever may see them."""
@@ -139,7 +147,10 @@ class Rooms(Protocol):
     def around(
         self, viewer: UserId, event_id: EventId, before: int, after: int
     ) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
-        """Up to `before` events before and `after` events after an event, as the viewer may see them."""
+        """Up to `before` events before and `after` events after an event, as the viewer may see them, nearest first.
+
+        Raises NotFound where the viewer cannot see the event itself.
+        """
 
 
 class Users(Protocol):
@@ -158,19 +169,22 @@ class Users(Protocol):
         """A local user's profile, or what this server last saw of a remote one's; None if it knows nothing."""
 
     def set_profile(self, user_id: UserId, *, displayname: str | None = None, avatar_url: str | None = None) -> None:
-        """Change fields of a local user's profile, told to the rooms the user is in; None leaves a field alone."""
+        """Change fields of a local user's profile, told to the rooms the user is in; None leaves a field alone.
+
+        '' removes one. Works also where users may not change the field themselves. Raises NotFound, InvalidParam.
+        """
 
     def threepids(self, user_id: UserId) -> Sequence[tuple[str, str]]:
-        """The (medium, address) pairs bound to a local account."""
+        """The (medium, address) pairs bound to a local account. Raises NotFound."""
 
     def add_threepid(self, user_id: UserId, medium: str, address: str) -> None:
-        """Bind a validated address to a local account. Raises MatrixError with M_THREEPID_IN_USE."""
+        """Bind a validated address to a local account. Raises MatrixError with M_THREEPID_IN_USE, NotFound."""
 
     def account_data(self, user_id: UserId, type: str) -> Mapping[str, Any] | None:
-        """A local user's global account data of one type."""
+        """A local user's global account data of one type, None where there is none. Raises NotFound."""
 
     def set_account_data(self, user_id: UserId, type: str, content: Mapping[str, Any]) -> None:
-        """Replace a local user's global account data of one type."""
+        """Replace a local user's global account data of one type. Raises NotFound, InvalidParam, TooLarge."""
 
 
 class Http(Protocol):
@@ -223,7 +237,10 @@ class Work(Protocol):
     """Work outside a request."""
 
     def spawn(self, name: str, function: Callable[[], None], *, after_seconds: float = 0) -> None:
-        """Run `function` once in this process, in a pool of limited size, under the guard. It is lost on a restart."""
+        """Run `function` once in this process, in a pool of limited size, under the guard. It is lost on a restart.
+
+        A minute is its time limit. Raises PluginBusy where 100 of the plugin's tasks run or wait already.
+        """
 
 
 @runtime_checkable

@@ -11,6 +11,19 @@ from core.hooks.api import PluginApi
 from core.hooks.loading import load_plugins
 from core.hooks.manager import PluginManager
 
+_SMTP_KEYS = (
+    "smtp_host",
+    "smtp_port",
+    "smtp_user",
+    "smtp_pass",
+    "force_tls",
+    "require_transport_security",
+    "enable_tls",
+    "tlsname",
+    "notif_from",
+    "app_name",
+)
+
 
 def load_configured(
     config: Config, *, api_for: Callable[[str], PluginApi], registry: CollectorRegistry | None = None
@@ -22,6 +35,8 @@ def load_configured(
         disabled=config.plugins.disabled_plugins,
         defaults={
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
+            "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
+            "filesystem_media": {"path": config.media.media_store_path},
             "presence": {
                 "enabled": config.presence.mode,
                 "include_offline": config.presence.include_offline_users_on_sync,

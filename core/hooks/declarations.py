@@ -31,7 +31,11 @@ def check_name(what: str, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something done again and again, by one process of the deployment at a time (it holds a lease)."""
+    """Something done again and again, by one process of the deployment at a time (it holds a lease).
+
+    Its first turn is within 10 s of the start, unless it has had one shortly before; turns come up to a tenth of
+    the interval early or late.
+    """
 
     name: str
     every_seconds: float
@@ -122,7 +126,8 @@ class Consumer:
 
     `handle` gets up to `batch_size` lines in order, at least once: after a crash the last batch may come again. It
     returns when it is done with all of them; if it raises, the same batch comes again after a pause that grows.
-    A new consumer begins at the end of the log, or at its start with `from_start`.
+    A new consumer begins at the end of the log, or at its start with `from_start`. One of STATE that was away while
+    old lines were dropped gets the present state of every room instead, as changes from nothing.
     """
 
     name: str
@@ -196,7 +201,7 @@ class LoginType:
 class UnsignedFields:
     """Fields added to the `unsigned` of events in answers to clients, composed for all events of an answer at once.
 
-    A name that the specification uses is not overwritten.
+    Names that the specification uses are taken.
     """
 
     names: frozenset[str]

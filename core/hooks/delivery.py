@@ -14,13 +14,22 @@ from core.hooks.manager import Contribution, PluginManager
 from core.hooks.specs import observers
 from core.ids import RoomId
 
+EVENTS_AT_ONCE = 20
+"""Events after which a cursor is written; as many may come again after a failure."""
+
 
 def event_consumers(plugins: PluginManager, room_of: Callable[[RoomId], RoomView]) -> list[Contribution[Consumer]]:
     """The consumers to run besides those that plugins contribute. `room_of` gives the view of a room in the log."""
     return [
         Contribution(
             implementation.plugin.name,
-            Consumer("event_persisted", frozenset({LogKind.EVENT}), _handler(implementation, room_of), batch_size=20),
+            Consumer(
+                "event_persisted",
+                frozenset({LogKind.EVENT}),
+                _handler(implementation, room_of),
+                batch_size=EVENTS_AT_ONCE,
+                time_limit_seconds=(implementation.seconds or 60.0) * EVENTS_AT_ONCE,
+            ),
         )
         for implementation in plugins.implementers(observers.event_persisted)
     ]

@@ -8,6 +8,11 @@ from core.errors import Unavailable
 class PluginError(Exception):
     """A plugin that cannot be used, in one sentence that names it. The server does not start."""
 
+    @property
+    def sentence(self) -> str:
+        """The sentence."""
+        return str(self)
+
 
 class PluginUnavailable(Unavailable):
     """A hook that fails closed got no answer from a plugin: 503, because nobody knows whether the answer is no."""

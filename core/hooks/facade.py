@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from core.errors import Unavailable
 from core.hooks.api import (
     Federation,
     Gate,
@@ -122,7 +123,9 @@ class LateApi(PluginApi):
         return self._wired("work", self._services.work)
 
     def send_mail(self, mail: Mail) -> None:
-        """Send mail by the transport in force."""
+        """Send mail by the transport in force. Raises Unavailable where there is none."""
+        if self._is_wired and self._services.send_mail is None:
+            raise Unavailable("This server sends no mail.")
         self._wired("send_mail", self._services.send_mail)(mail)
 
     def _wired(self, what: str, facade: _Facade | None) -> _Facade:

@@ -13,15 +13,18 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import gevent
 
+from core.errors import MatrixError, Unavailable
 from core.hooks.errors import PluginBusy
 from core.hooks.markers import Policy
 from core.hooks.meters import Meter
 
 LOG = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,11 @@ class GuardSettings:
 class GuardedPlugin:
     """A loaded plugin and its standing."""
 
-    __slots__ = ("_meters", "_off_until", "name", "settings", "target")
+    __slots__ = ("_meters", "_off_until", "name", "settings", "source", "target")
 
-    def __init__(self, name: str, target: object, settings: GuardSettings) -> None:
+    def __init__(self, name: str, target: object, settings: GuardSettings, source: str = "") -> None:
         self.name = name
+        self.source = source
         self.target = target
         self.settings = settings
         self._off_until = 0.0
@@ -158,6 +162,22 @@ class Guard:
         else:
             implementation.strikes = 0
         return answer
+
+    def serve(self, plugin: GuardedPlugin, name: str, function: Callable[[], _Answer]) -> _Answer:
+        """See PluginManager.serve."""
+        started = self._clock()
+        if plugin.is_off(started):
+            raise Unavailable("This part of the server is switched off at the moment. Please try again later.")
+        meter = plugin.meter(name)
+        try:
+            return function()
+        except MatrixError:
+            raise
+        except Exception:
+            meter.fail("error")
+            raise
+        finally:
+            meter.count(self._clock() - started)
 
     def _strike(self, implementation: Implementation, failure: Failed, now: float) -> None:
         """Count a failure, and switch the plugin off if it is one too many. A plugin tried again has one strike."""

@@ -25,9 +25,15 @@ from core.hooks.manager import PluginManager
 
 GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
-    {"bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords", "presence": "plugins.presence:Presence"}
+    {
+        "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
+        "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
+        "presence": "plugins.presence:Presence",
+        "smtp_mail": "plugins.smtp_mail:SmtpMail",
+    }
 )
 """The server's own plugins, as setup.cfg names them."""
+OURS: Final = "this server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +82,26 @@ def load_plugins(
     entry adds to, and `installed` replaces the entry points found in the environment.
     """
     manager = PluginManager(registry=registry, guard=guard)
-    for name, path, entry in _found(installed, [parse_entry(raw) for raw in modules]):
+    points = list(entry_points(group=GROUP) if installed is None else installed)
+    sources = {**dict.fromkeys(FIRST_PARTY, OURS), **{point.name: _source(point) for point in points}}
+    for name, path, entry in _found(points, [parse_entry(raw) for raw in modules]):
         if name not in disabled:
             config = {**(defaults or {}).get(name, {}), **entry.config}
-            manager.register(name, _make(name, _load(name, path), config, api_for(name)), entry.settings)
+            plugin = _make(name, _load(name, path), config, api_for(name))
+            manager.register(name, plugin, entry.settings, sources.get(name, path))
     return manager
 
 
-def _found(
-    installed: Sequence[EntryPoint] | None, entries: Sequence[ModuleEntry]
-) -> list[tuple[str, str, ModuleEntry]]:
+def _source(point: EntryPoint) -> str:
+    """Where an installed plugin comes from."""
+    if point.value == FIRST_PARTY.get(point.name):
+        return OURS
+    return point.value if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def _found(installed: Sequence[EntryPoint], entries: Sequence[ModuleEntry]) -> list[tuple[str, str, ModuleEntry]]:
     """(name, path, entry) of every plugin, in the order of loading: the configured ones as listed, then the rest."""
-    points = {point.name: point.value for point in (entry_points(group=GROUP) if installed is None else installed)}
+    points = {point.name: point.value for point in installed}
     points = {**FIRST_PARTY, **points}
     names = {path.replace(":", "."): name for name, path in points.items()}
     found: list[tuple[str, str, ModuleEntry]] = []

@@ -46,6 +46,8 @@ class PluginSummary:
     """One line of `hsctl plugins list`."""
 
     name: str
+    source: str
+    """Where it comes from: a package with its version, `this server`, or the path it was configured by."""
     hooks: tuple[str, ...]
     observe_only: bool
     is_off: bool
@@ -73,7 +75,7 @@ class PluginManager:
         if registry is not None:
             registry.register(PluginCollector(self.meters, self._standing))
 
-    def register(self, name: str, target: object, settings: GuardSettings | None = None) -> None:
+    def register(self, name: str, target: object, settings: GuardSettings | None = None, source: str = "") -> None:
         """Take a plugin in. Raises PluginError for one that implements nothing, or something that is no hook."""
         settings = settings or GuardSettings()
         if name in self._plugins:
@@ -88,7 +90,7 @@ class PluginManager:
             self._registrar.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(f"The plugin {name} cannot be registered: {' '.join(str(error).split())}") from error
-        self._plugins[name] = GuardedPlugin(name, target, settings)
+        self._plugins[name] = GuardedPlugin(name, target, settings, source)
         for hook, function in self._specs.items():
             self._implementations[function] = self._ordered(hook, self._policies[function])
 
@@ -170,6 +172,14 @@ class PluginManager:
             raise PluginFailed(f"The plugin {plugin} failed in {name}: {answer.sentence}.")
         return answer  # type: ignore[return-value]
 
+    def serve(self, plugin: str, name: str, function: Callable[[], _Answer]) -> _Answer:
+        """Call what a client asked a plugin for, such as an endpoint: timed and counted, without limit or strikes.
+
+        Failures are no strikes, or a client that finds out how to cause them could switch the plugin off. What
+        `function` raises passes. Raises Unavailable while the plugin is switched off.
+        """
+        return self._guard.serve(self._plugins[plugin], name, function)
+
     def implementers(self, hook: Callable[..., Any]) -> tuple[Implementation, ...]:
         """Who implements a hook, in the order they are called."""
         return self._implementations[hook]
@@ -179,6 +189,7 @@ class PluginManager:
         return [
             PluginSummary(
                 name,
+                plugin.source,
                 tuple(sorted(caller.name for caller in self._registrar.get_hookcallers(plugin.target) or ())),
                 plugin.settings.observe_only,
                 self._guard.is_off(plugin),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from types import ModuleType
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Final
 
+from core.hooks import api
 from core.hooks.markers import Failure, Kind, Policy, policy_of
 from core.hooks.specs import FAMILIES
 
@@ -21,6 +23,24 @@ _FAILURES: Final = {
     Failure.CLOSED: "whoever asked is answered 503",
     Failure.STOP: "the server does not start",
 }
+
+FACADES: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        "api": api.PluginApi,
+        "api.gate": api.Gate,
+        "api.tables": api.Tables,
+        "Transaction": api.Transaction,
+        "api.rooms": api.Rooms,
+        "RoomView": api.RoomView,
+        "api.users": api.Users,
+        "api.http": api.Http,
+        "api.sync": api.Sync,
+        "api.federation": api.Federation,
+        "api.media": api.Media,
+        "api.work": api.Work,
+    }
+)
+"""What plugins reach, by the name it is reached by."""
 
 
 def all_hooks() -> dict[str, Callable[..., object]]:
@@ -49,6 +69,26 @@ def hook_reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def api_reference() -> str:
+    """The page docs/plugins/api.md, Markdown: what `PluginApi` and its facades offer."""
+    parts = [
+        "# What plugins can reach",
+        "Made from `core/hooks/api.py` by `python -m core.hooks.reference api`; change the text there.",
+        inspect.getdoc(api) or "",
+    ]
+    for name, facade in FACADES.items():
+        parts += [f"## `{name}`", inspect.getdoc(facade) or ""]
+        for method, function in vars(facade).items():
+            if method.startswith("_") or not (isinstance(function, property) or inspect.isfunction(function)):
+                continue
+            is_property = isinstance(function, property)
+            target = function.fget if isinstance(function, property) else function
+            signature = str(inspect.signature(target)).replace("'", "").replace("(self, ", "(").replace("(self)", "()")  # type: ignore[arg-type]  # a property of ours has a getter
+            shown = f"{method}{signature.removeprefix('()')}" if is_property else f"{method}{signature}"
+            parts.append(f"**`{shown}`** {inspect.getdoc(target) or ''}".rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
 def _specs(family: ModuleType) -> list[tuple[str, Callable[..., object], Policy]]:
     found = []
     for name, function in vars(family).items():
@@ -59,4 +99,4 @@ def _specs(family: ModuleType) -> list[tuple[str, Callable[..., object], Policy]
 
 
 if __name__ == "__main__":
-    print(hook_reference(), end="")
+    print(api_reference() if sys.argv[1:] == ["api"] else hook_reference(), end="")

@@ -14,7 +14,7 @@ from core.errors import AuthRuleViolation, BadRequest, Conflict
 from core.events.room_versions import RoomVersion
 from core.graph.graph import Graph
 from core.hooks.manager import PluginManager
-from core.hooks.specs import permissions
+from core.hooks.specs import observers, permissions
 from core.ids import Requester, RoomId, RoomNid, ServerName
 from core.rooms.aliases import Aliases
 from core.rooms.creation_plan import NewRoom, creation_drafts
@@ -76,6 +76,7 @@ class RoomCreation:
         if "predecessor" in room.creation_content:
             self._memberships.carry_settings(requester, name)
         self._invite(requester, room, name)
+        self._plugins.tell(observers.room_created, user_id=creator, room_id=created.room_id, request=request)
         return created.room_id
 
     def _check_plugins_on_names(self, requester: Requester, room: NewRoom) -> None:

@@ -5,19 +5,24 @@ Spec: Client-Server API, "Getting events for a room".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from core.errors import Forbidden, NotFound
-from core.graph.client_events import ClientEvents
+from core.graph.caches import ByteCache
+from core.graph.client_events import ClientEvents, encode
 from core.graph.graph import Graph
 from core.graph.history import HistoryToken
 from core.graph.states import RoomState
-from core.graph.stored_event import StoredEvent
+from core.graph.stored_event import StateRef, StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventId, EventNid, Requester, RoomId
+from core.ids import EventId, EventNid, Requester, RoomId, RoomNid
 from core.rooms.access import RoomAccess, Sight, viewer_of
+from core.storage.log import Kind, Line
 from core.storage.memberships import MEMBERSHIPS
+
+JOINED_CACHE_BYTES = 8 * 1024 * 1024
+"""How much of answers to /joined_members is kept in memory."""
 
 
 class Reading:
@@ -28,6 +33,7 @@ class Reading:
         self._access = access
         self._viewing = viewing
         self._client_events = client_events
+        self._joined: ByteCache[RoomNid, tuple[StateRef | None, bytes]] = ByteCache(JOINED_CACHE_BYTES)
 
     def state(self, requester: Requester, room_id: RoomId) -> list[bytes]:
         """The state of a room as client events."""
@@ -61,12 +67,27 @@ class Reading:
         listed = state.of_type("m.room.member").values()
         return self._rendered(requester, [stored for stored in listed if stored.content.get("membership") in wanted])
 
-    def joined_members(self, requester: Requester, room_id: RoomId) -> dict[str, dict[str, Any]]:
-        """display name and avatar of everybody who is in the room; only for those who are themselves."""
-        room = self._access.joined(requester, room_id)
-        members = self._graph.memberships.members(room.room_nid)
+    def joined_members(self, requester: Requester, room_id: RoomId) -> bytes:
+        """Display name and avatar of everybody in the room, as a JSON object; only for those who are there themselves.
+
+        Kept until the room's state changes, or a redaction thins one of its events.
+        """
+        room = self._access.joined(requester, room_id).room_nid
+        ref = self._graph.states.current(room).ref
+        kept = self._joined.get(room)
+        if kept is not None and kept[0] == ref:
+            return kept[1]
+        members = self._graph.memberships.members(room)
         events = self._graph.events.by_nids(member.event_nid for member in members)
-        return {stored.state_key or "": _shown(stored) for stored in events.values()}
+        shown = encode({stored.state_key or "": _shown(stored) for stored in events.values()})
+        self._joined.put(room, (ref, shown), 200 + len(shown))
+        return shown
+
+    def follow(self, lines: Iterable[Line]) -> None:
+        """A follower of the log: what was redacted is shown as before no longer."""
+        for line in lines:
+            if line.kind is Kind.REDACTED:
+                self._joined.drop(RoomNid(line.subject))
 
     def joined_rooms(self, requester: Requester) -> list[RoomId]:
         """The rooms the requester is in."""
@@ -99,7 +120,7 @@ class Reading:
         return self._graph.states.after(EventNid(newest.nid))
 
     def _rendered(self, requester: Requester, events: Collection[StoredEvent] | Sequence[StoredEvent]) -> list[bytes]:
-        return self._client_events.render(events, viewer_of(requester), is_bundled=False)
+        return self._client_events.render(events, viewer_of(requester), is_bundled=False, with_replaced=False)
 
 
 def _shown(stored: StoredEvent) -> dict[str, Any]:

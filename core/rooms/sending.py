@@ -83,6 +83,8 @@ class Sending:
         target = self._graph.events.by_id(event_id)
         if target is None or target.room_nid != room.room_nid:
             raise NotFound(f"There is no event {event_id} in this room.")
+        if requester.is_suspended and target.sender != requester.user_id:
+            raise Forbidden("Suspended users may not redact what others sent.", errcode="M_USER_SUSPENDED")
         if not self._may_redact(requester, target):
             raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
         with_rel_types = _with_rel_types(content)
@@ -115,6 +117,8 @@ class Sending:
         """Whether the redaction would have an effect; where it would not, the client is to know."""
         if target.sender == requester.user_id:
             return True
+        if requester.is_suspended:
+            return False
         levels = PowerLevels.of(self._graph.states.current(target.room_nid).event)
         return levels.of_user(requester.user_id) >= levels.to("redact")
 

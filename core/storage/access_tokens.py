@@ -190,6 +190,10 @@ class AccessTokenStore:
         """Delete one access token that belongs to no device."""
         transaction.run("DELETE FROM access_tokens WHERE token_nid = ?", (token_nid,))
 
+    def drop_without_device(self, transaction: Transaction, user_nid: UserNid) -> None:
+        """Delete the access tokens of a user that belong to no device."""
+        transaction.run("DELETE FROM access_tokens WHERE user_nid = ? AND device_nid IS NULL", (user_nid,))
+
     def drop_of_user(self, transaction: Transaction, user_nid: UserNid) -> None:
         """Delete all tokens of a user."""
         transaction.run("DELETE FROM access_tokens WHERE user_nid = ?", (user_nid,))

@@ -121,6 +121,10 @@ class AccountDataStore:
         kind = Kind.ACCOUNT_DATA if room_id == GLOBAL else Kind.ROOM_ACCOUNT_DATA
         transaction.log(kind, user_nid, nid, replaces=True)
 
+    def remove_all(self, transaction: Transaction, user_nid: UserNid) -> None:
+        """Delete everything of a user, who is gone: nobody is told."""
+        transaction.run("DELETE FROM account_data WHERE user_nid = ?", (user_nid,))
+
     def _changed(self, kind: Kind, user_nid: UserNid, since: int, upto: int) -> list[tuple[RoomId, str, bytes]]:
         rows = self._database.rows(
             "SELECT a.room_id, a.type, a.content FROM log l JOIN account_data a ON a.data_nid = l.reference "

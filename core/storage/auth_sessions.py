@@ -62,6 +62,10 @@ class AuthSessionStore:
         progress = orjson.dumps({"completed": dict(session.completed), "notes": dict(session.notes)})
         transaction.add(self._set, (session.session_id, session.operation, session.used_ms, progress))
 
+    def remove(self, transaction: Transaction, session_id: str) -> None:
+        """Delete a session."""
+        transaction.run("DELETE FROM auth_sessions WHERE session_id = ?", (session_id,))
+
     def drop_older(self, transaction: Transaction, before_ms: int) -> int:
         """Delete sessions last used before `before_ms`; returns how many."""
         return transaction.run("DELETE FROM auth_sessions WHERE used_ms < ?", (before_ms,))

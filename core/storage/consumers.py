@@ -2,8 +2,8 @@
 
 A consumer is handed every line of its kinds once it is durable, in order, in batches, at least once. What it writes
 goes into the transaction that moves its cursor, so its own data is made exactly once. One that fails is tried again,
-later and later; nothing is skipped, and nobody else waits for it. A consumer whose cursor stands below the log's
-horizon is asked to derive its data afresh."""
+later and later; nothing is skipped, and nobody else waits for it. One that follows state deltas, and whose cursor
+stands below the log's horizon, is asked to derive its data afresh."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 
 from core.ids import Position
-from core.storage.compaction import LogKeeper
+from core.storage.compaction import NEEDED_BY_CONSUMERS, LogKeeper
 from core.storage.cursors import CursorStore, LeaseLost
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.progress import Progress
@@ -67,10 +67,12 @@ class ConsumerRunner:
         fence: int,
         from_the_beginning: bool = True,
         settle_s: float = 0.0,
+        lines_per_batch: int = LINES_PER_BATCH,
     ) -> None:
         """`fence` is that of the lease under which it runs; a new consumer begins with the log, or at its end.
 
-        It lets new lines gather for `settle_s` before it takes them, for consumers whom nobody waits for.
+        It lets new lines gather for `settle_s` before it takes them, for consumers whom nobody waits for. A batch has
+        `lines_per_batch` lines at most; the cursor moves after each.
         """
         self.consumer = consumer
         self.failures = 0
@@ -82,6 +84,8 @@ class ConsumerRunner:
         self._has_work = Event()
         self._stopping = False
         self._settle_s = settle_s
+        self._lines_per_batch = lines_per_batch
+        self._needs_every_line = not NEEDED_BY_CONSUMERS.isdisjoint(consumer.kinds)
         self._is_stopping = Event()
         self._greenlet: gevent.Greenlet | None = None
 
@@ -151,14 +155,14 @@ class ConsumerRunner:
             self._has_work.wait(give_up - time.monotonic())
 
     def _catch_up(self) -> None:
-        horizon = self._keeper.horizon() if self.position < self._tail.position else Position(0)
-        if self.position < horizon:
+        has_work = self.position < self._tail.position
+        if self._needs_every_line and has_work and self.position < self._keeper.horizon():
             upto = self._tail.position
             self._move(upto, self.consumer.resynchronise(upto))
         while self.position < self._tail.position and not self._stopping:
             upto = self._tail.position
-            lines = self._log.lines(self.position, upto, self.consumer.kinds, LINES_PER_BATCH)
-            if len(lines) == LINES_PER_BATCH:
+            lines = self._log.lines(self.position, upto, self.consumer.kinds, self._lines_per_batch)
+            if len(lines) == self._lines_per_batch:
                 upto = lines[-1].position
             if lines:
                 self._move(upto, self.consumer.handle(lines))

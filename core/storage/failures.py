@@ -11,6 +11,11 @@ from core.errors import Unavailable
 class StorageRefused(Exception):
     """The database cannot be opened, or must not be; the sentence is for the administrator."""
 
+    @property
+    def sentence(self) -> str:
+        """The sentence."""
+        return str(self)
+
 
 class DatabaseUnusable(StorageRefused):
     """There is no database where the configuration says, or it does not let us in."""

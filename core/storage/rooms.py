@@ -94,6 +94,11 @@ class RoomStore:
             found.update((name.room_nid, name) for name in self._keep(rows))
         return found
 
+    def all(self) -> list[RoomName]:
+        """Every room that has a state here, oldest first. Cost: reads the whole table."""
+        rows = self._database.rows("SELECT room_nid, room_id, version FROM rooms WHERE main_line > 0 ORDER BY room_nid")
+        return self._keep(rows)
+
     def intern(self, room_id: RoomId, version: RoomVersion) -> RoomName:
         """The room of that id, made known by name if it is new; committed before this returns."""
         found = self.find(room_id)

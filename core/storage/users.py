@@ -131,6 +131,17 @@ class UserStore:
         transaction.run(f"UPDATE users SET {flag} = ? WHERE user_nid = ?", (int(value), user_nid))
         self._tell(transaction, user_nid)
 
+    def set_consent(self, transaction: Transaction, user_nid: UserNid, version: str, now_ms: int) -> None:
+        """Note which version of the terms a user has accepted, and when."""
+        transaction.run(
+            "UPDATE users SET consent_version = ?, consent_ms = ? WHERE user_nid = ?", (version, now_ms, user_nid)
+        )
+        self._tell(transaction, user_nid)
+
+    def erased(self) -> list[UserNid]:
+        """Everybody who asked for erasure; few."""
+        return [row[0] for row in self._database.rows("SELECT user_nid FROM users WHERE is_erased = 1")]
+
     def _tell(self, transaction: Transaction, user_nid: UserNid) -> None:
         transaction.log(Kind.USER_STATUS, user_nid, user_nid, replaces=True)
 

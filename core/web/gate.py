@@ -13,6 +13,7 @@ from flask import Request
 from core.errors import Forbidden, MissingToken
 from core.ids import Requester
 from core.web.rate_limits import RateLimiter
+from core.web.suspension import is_forbidden_while_suspended
 
 
 class TokenLookup(Protocol):
@@ -47,7 +48,8 @@ class Gate:
         """The caller.
 
         Raises: `MissingToken`, `UnknownToken`, and `Forbidden` (`M_GUEST_ACCESS_FORBIDDEN`) for guests unless
-        `allow_guest`. Spec: Client-Server API, "Using access tokens".
+        `allow_guest`, or `M_USER_SUSPENDED` for what suspended users may not do.
+        Spec: Client-Server API, "Using access tokens", "Account suspension".
         """
         token = access_token(request)
         if token is None:
@@ -61,6 +63,8 @@ class Gate:
             requester = self._masquerade.act_as(requester, user_id, device_id)
         if requester.is_guest and not allow_guest:
             raise Forbidden("Guests may not do this; register an account.", errcode="M_GUEST_ACCESS_FORBIDDEN")
+        if requester.is_suspended and is_forbidden_while_suspended(request.method, request.path):
+            raise Forbidden("This account is suspended and may not do this.", errcode="M_USER_SUSPENDED")
         return requester
 
     def find_requester(self, request: Request) -> Requester | None:

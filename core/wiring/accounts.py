@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,14 @@ from flask import Blueprint
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
+from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
+from core.accounts.erased_users import ErasedUsers
 from core.accounts.filters import Filters
 from core.accounts.interactive_auth import InteractiveAuth, Stage
 from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, contributed_logins
+from core.accounts.login_tokens import DEFAULT_LIFETIME_MS, LoginTokens
 from core.accounts.passwords import Passwords
 from core.accounts.profiles import Profiles, RemoteProfiles
 from core.accounts.registering import Registering
@@ -37,17 +40,23 @@ from core.api.client import (
     whoami,
 )
 from core.config import Config
+from core.config.parsers import duration_ms
 from core.events.room_versions import ROOM_VERSIONS
+from core.ids import UserId, UserNid
 from core.push.rules import PushRules
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
 from core.storage.auth_sessions import AuthSessionStore
 from core.storage.devices import DeviceStore, RemovalListener
 from core.storage.filters import FilterStore
+from core.storage.login_tokens import LoginTokenStore
+from core.storage.openid_tokens import OpenidTokenStore
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
 from core.storage.users import UserStore
+from core.storage.writer import Writer
 from core.web.gate import Gate
+from core.wiring.addresses import AddressesPart
 from core.wiring.ground import Ground
 
 
@@ -65,58 +74,59 @@ class AccountsPart:
     tokens: AccessTokens
     devices: DeviceStore
     last_seen: LastSeen
+    registration: Registration
+    passwords: Passwords
+    login_tokens: LoginTokens
+    deactivation: Deactivation
+    erased: ErasedUsers
     blueprints: list[Blueprint]
+
+    def ended(self, user_nids: Collection[UserNid]) -> dict[UserNid, UserId]:
+        """Those of some users whose accounts have ended."""
+        return {nid: one.user_id for nid, one in self.users.find_many(user_nids).items() if one.is_deactivated}
 
 
 def build_accounts(
     ground: Ground,
     rules: PushRules,
+    addresses: AddressesPart,
     on_device_removal: Iterable[RemovalListener] = (),
     remote_profiles: RemoteProfiles | None = None,
 ) -> AccountsPart:
     """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
     database, writer = storage.database, storage.writer
-    users, device_store, profile_store = (
-        UserStore(database),
-        DeviceStore(database, on_device_removal),
-        ProfileStore(database),
-    )
-    registration_tokens, token_store = RegistrationTokenStore(database), AccessTokenStore(database)
+    users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
+    device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
     last_seen = LastSeen(device_store, writer)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
     gate = Gate(tokens, ground.limits)
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
     making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
-    passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name)
+    passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
     token_stage = RegistrationTokenStage(registration_tokens)
     password_stage = PasswordStage(identifiers, passwords, ground.limits)
-    stages: list[Stage] = [DummyStage(), token_stage, password_stage, *contributed_stages(plugins)]
-    key = (config.auth.form_secret or "").encode()
-    interactive = InteractiveAuth(stages, AuthSessionStore(database), writer, key)
-    methods: list[LoginMethod] = [*contributed_logins(plugins)]
-    if config.auth.password_enabled is True:
-        methods.insert(0, PasswordLogin(identifiers, passwords, ground.limits))
-    signing_in = Login(methods, users, sessions, making, plugins, name)
+    interactive = _interactive(ground, [DummyStage(), token_stage, password_stage, *addresses.stages])
+    login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
+    by_password = PasswordLogin(identifiers, passwords, ground.limits)
+    signing_in = Login(_login_methods(ground, by_password, login_tokens), users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
+    registering.ask_for(addresses.flows, addresses.shown)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
-    storage.tail.follow(tokens.follow)
-    storage.tail.follow(profiles.follow)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
-    secret = SharedSecret(config.registration.registration_shared_secret)
+    erased = ErasedUsers(users)
+    for follow in (tokens.follow, profiles.follow, erased.follow):
+        storage.tail.follow(follow)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
         registration.blueprint(registering, token_stage, gate, name),
         whoami.blueprint(gate),
-        profile.blueprint(profiles, gate, not config.rooms.require_auth_for_profile_requests),
-        account_data_api.blueprint(AccountData(account_data_store, writer, plugins, {"m.push_rules": rules}), gate),
-        pushrules.blueprint(rules, gate),
-        filter.blueprint(filters, gate),
+        *_own_blueprints(ground, profiles, account_data_store, rules, filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
-        auth_fallback.blueprint(interactive, gate),
+        auth_fallback.blueprint(interactive, gate, addresses.threepids if registering.is_open else None),
         capabilities.blueprint(_capabilities(config), gate),
-        admin_register.blueprint(secret, making, passwords, name),
+        admin_register.blueprint(_shared_secret(config), making, passwords, name),
     ]
     return AccountsPart(
         gate,
@@ -129,6 +139,11 @@ def build_accounts(
         tokens,
         device_store,
         last_seen,
+        making,
+        passwords,
+        login_tokens,
+        _deactivation(ground, users, sessions, account_data_store, profile_store, addresses),
+        erased,
         blueprints,
     )
 
@@ -137,10 +152,70 @@ def _capabilities(config: Config) -> capabilities.Capabilities:
     return capabilities.Capabilities(
         config.rooms.default_room_version,
         list(ROOM_VERSIONS),
-        change_password=False,
+        change_password=config.auth.password_localdb_enabled,
+        change_3pids=config.registration.enable_3pid_changes,
+        get_login_token=bool(config.auth.login_via_existing_session.get("enabled")),
         set_displayname=config.registration.enable_set_displayname,
         set_avatar_url=config.registration.enable_set_avatar_url,
     )
+
+
+def _deactivation(
+    ground: Ground,
+    users: UserStore,
+    sessions: Sessions,
+    account_data_store: AccountDataStore,
+    profile_store: ProfileStore,
+    addresses: AddressesPart,
+) -> Deactivation:
+    database = ground.storage.database
+    tokens = OpenidTokenStore(database), LoginTokenStore(database)
+    kept = Kept(account_data_store, profile_store, addresses.store, *tokens)
+    return Deactivation(users, sessions, ground.storage.writer, ground.plugins, kept, addresses.identity)
+
+
+def _own_blueprints(
+    ground: Ground,
+    profiles: Profiles,
+    account_data_store: AccountDataStore,
+    rules: PushRules,
+    filters: Filters,
+    gate: Gate,
+) -> list[Blueprint]:
+    account_data = AccountData(account_data_store, ground.storage.writer, ground.plugins, {"m.push_rules": rules})
+    return [
+        profile.blueprint(profiles, gate, not ground.config.rooms.require_auth_for_profile_requests),
+        account_data_api.blueprint(account_data, gate),
+        pushrules.blueprint(rules, gate),
+        filter.blueprint(filters, gate),
+    ]
+
+
+def _shared_secret(config: Config) -> SharedSecret:
+    return SharedSecret(config.registration.registration_shared_secret)
+
+
+def _interactive(ground: Ground, stages: list[Stage]) -> InteractiveAuth:
+    auth, storage = ground.config.auth, ground.storage
+    stages = [*stages, *contributed_stages(ground.plugins)]
+    key = (auth.form_secret or "").encode()
+    store = AuthSessionStore(storage.database)
+    return InteractiveAuth(stages, store, storage.writer, key, grace_ms=auth.ui_auth_session_timeout)
+
+
+def _login_methods(ground: Ground, by_password: PasswordLogin, tokens: LoginTokens) -> list[LoginMethod]:
+    auth = ground.config.auth
+    methods: list[LoginMethod] = [by_password] if auth.password_enabled is True else []
+    methods += contributed_logins(ground.plugins)
+    if auth.login_via_existing_session.get("enabled"):
+        methods.append(tokens)
+    return methods
+
+
+def _login_tokens(config: Config, store: LoginTokenStore, writer: Writer) -> LoginTokens:
+    settings = config.auth.login_via_existing_session
+    lifetime_ms = duration_ms(settings.get("token_timeout", DEFAULT_LIFETIME_MS))
+    return LoginTokens(store, writer, bool(settings.get("enabled")), lifetime_ms)
 
 
 def _well_known(config: Config) -> dict[str, Any] | None:

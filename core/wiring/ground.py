@@ -25,6 +25,7 @@ from core.storage.migrations.migrating import Migration
 from core.storage.opening import Storage, open_storage
 from core.storage.plugin_tables import plugin_migration
 from core.web.rate_limits import RateLimits
+from core.wiring.limit_overrides import LimitOverrides
 
 OWNER_WAIT_SECONDS = 30.0
 """How long a starting server waits for the one before it to let go of the database."""
@@ -67,7 +68,7 @@ def build_ground(config: Config) -> Ground:
         storage,
         plugins,
         apis,
-        RateLimits(limits_of(config)),
+        RateLimits(limits_of(config), LimitOverrides(plugins)),
         signing_key,
         registry,
     )

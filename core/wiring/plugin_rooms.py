@@ -8,13 +8,14 @@ from typing import Any
 
 import orjson
 
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from core.events.event import Event
 from core.graph.client_events import ClientEvents, Viewer
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventId, Requester, RoomId, RoomNid, ServerName, UserId
+from core.ids import EventId, Requester, RoomId, RoomNid, ServerName, UserId, UserNid, server_of
+from core.rooms.membership import Memberships
 from core.rooms.room_view import GraphRoomView
 from core.rooms.sending import Sending
 from core.sync.notifier import Notifier
@@ -29,6 +30,7 @@ class PluginRooms:
         viewing: Viewing,
         client_events: ClientEvents,
         sending: Sending,
+        memberships: Memberships,
         notifier: Notifier,
         server_name: ServerName,
     ) -> None:
@@ -36,6 +38,7 @@ class PluginRooms:
         self._viewing = viewing
         self._client_events = client_events
         self._sending = sending
+        self._memberships = memberships
         self._notifier = notifier
         self._server_name = server_name
 
@@ -85,7 +88,11 @@ class PluginRooms:
         self, sender: UserId, room_id: RoomId, type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> EventId:
         """Send an event as a local user, through the same checks and hooks as a client's. Raises MatrixError."""
-        requester = Requester(sender, self._graph.texts.nid(sender), None, 0)
+        if server_of(sender) != self._server_name:
+            raise Forbidden(f"{sender} is a user of another server, whose events are made there.")
+        requester = Requester(sender, UserNid(self._graph.texts.nid(sender)), None, 0)
+        if state_key is not None and type == "m.room.member":
+            return self._memberships.set_by_state(requester, room_id, UserId(state_key), content)
         if state_key is not None:
             return self._sending.set_state(requester, room_id, type, state_key, content)
         return self._sending.send(requester, room_id, type, content, f"plugin-{secrets.token_hex(16)}")

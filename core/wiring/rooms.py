@@ -22,14 +22,19 @@ from core.api.client import (
 )
 from core.errors import NotFound
 from core.graph.client_events import ClientEvents
+from core.graph.erasure import Erasure
 from core.graph.graph import Graph, build_graph
+from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
+from core.hooks.manager import PluginManager
+from core.hooks.specs import contributions
 from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
 from core.rooms.creation import RoomCreation
+from core.rooms.departures import Departures
 from core.rooms.membership import Memberships
 from core.rooms.paging import Paging
 from core.rooms.personal_settings import PersonalSettings
@@ -39,6 +44,7 @@ from core.rooms.remote_rooms import LateRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
+from core.rooms.third_party_invites import AddressBook, ThirdPartyInvites
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
@@ -94,7 +100,7 @@ class RoomsPart:
     blueprints: list[Blueprint]
 
 
-def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
+def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> RoomsPart:
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer = storage.writer
@@ -104,7 +110,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     for follower in (ignored, invite_permissions, bundles):
         storage.tail.follow(follower.follow)
-    client_events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids, bundles)
+    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
+    client_events = ClientEvents(
+        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+    )
     access, remote, profiles = RoomAccess(graph), LateRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
@@ -117,7 +126,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
+    storage.tail.follow(reading.follow)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
+    looks_up = ground.config.registration.enable_3pid_lookup
+    by_address = ThirdPartyInvites(graph, access, memberships, profiles, book, plugins, looks_up)
     return RoomsPart(
         graph=graph,
         remote=remote,
@@ -139,7 +151,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
         profile_updates=ProfileUpdates(graph, profiles),
         blueprints=[
             _create_room(ground, accounts, creation),
-            room_membership.blueprint(memberships, aliases, accounts.gate),
+            room_membership.blueprint(memberships, aliases, by_address, accounts.gate),
             room_send.blueprint(sending, accounts.gate),
             room_state.blueprint(sending, memberships, reading, accounts.gate),
             rooms.blueprint(reading, paging, accounts.gate),
@@ -147,6 +159,16 @@ def build_rooms(ground: Ground, accounts: AccountsPart) -> RoomsPart:
             directory.blueprint(aliases, accounts.gate),
         ],
     )
+
+
+def contributed_fields(plugins: PluginManager) -> ContributedFields:
+    """What plugins add to the `unsigned` of events. Raises PluginError."""
+    return ContributedFields(plugins, plugins.contributions(contributions.contribute_unsigned_fields))
+
+
+def departures(accounts: AccountsPart, rooms: RoomsPart) -> Departures:
+    """The consumer that takes ended accounts out of rooms."""
+    return Departures(rooms.graph, rooms.memberships, accounts.ended)
 
 
 def _create_room(ground: Ground, accounts: AccountsPart, creation: RoomCreation) -> Blueprint:

@@ -9,9 +9,11 @@ from core.graph.viewing import Viewing
 from core.hooks.manager import PluginManager
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks
+from core.rooms.annotations import RelationRules
 from core.rooms.remote_rooms import NoRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.sending import Sending
+from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import RoomAliasStore
 from core.sync.membership_changes import MembershipChanges
 from core.sync.notifier import Notifier
@@ -32,9 +34,11 @@ def notifier(graph, database, tail):
 def rooms(graph, database, notifier):
     viewing = Viewing(graph.states)
     checks = AliasChecks(graph, RoomAliasStore(database), NoRemoteRooms(), Residents(graph, OUR_SERVER), OUR_SERVER)
-    sending = Sending(graph, RoomAccess(graph), checks, PluginManager())
+    sending = Sending(
+        graph, RoomAccess(graph), checks, PluginManager(), RelationRules(graph, RelatedEventStore(database))
+    )
     events = ClientEvents(graph.events, graph.states, viewing, graph.transaction_ids)
-    return PluginRooms(graph, viewing, events, sending, notifier, OUR_SERVER)
+    return PluginRooms(graph, viewing, events, sending, None, notifier, OUR_SERVER)  # no memberships are sent here
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from core.events.room_versions import room_version
 from core.hooks.api import ServerFacts
 from core.hooks.facade import LateApi
 from core.hooks.loading import load_plugins
+from tests.plugins.scratch import scratch_environment
 
 SAMPLE = Path(__file__).parents[1] / "sample_plugin"
 POINTS = {
@@ -23,6 +24,12 @@ POINTS = {
 ACCOUNTS = {"passwords": {"carol": "secret"}, "badges": {"7": "dave"}, "expired": ["eve"], "trusted": ["trent"]}
 
 
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory):
+    """The interpreter of an environment in which the sample is installed."""
+    return scratch_environment(tmp_path_factory.mktemp("scratch"))
+
+
 @pytest.fixture
 def apis():
     """The facade each plugin got, by name."""
@@ -30,7 +37,7 @@ def apis():
 
 
 @pytest.fixture
-def plugins(monkeypatch, apis):
+def plugins(monkeypatch, apis, tmp_path):
     """Every plugin of the sample and the server's own."""
 
     def api_for(name):
@@ -41,7 +48,7 @@ def plugins(monkeypatch, apis):
     yield load_plugins(
         [{"module": "sample_accounts", "config": ACCOUNTS}],
         api_for=api_for,
-        defaults={"bcrypt_passwords": {"rounds": 4}},
+        defaults={"bcrypt_passwords": {"rounds": 4}, "filesystem_media": {"path": str(tmp_path / "media")}},
         installed=[EntryPoint(name, value, "trellis.plugins") for name, value in POINTS.items()],
     )
     for name in [name for name in sys.modules if name.partition(".")[0] == "trellis_sample"]:

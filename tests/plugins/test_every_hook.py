@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.hooks.loading import load_plugins
-from core.hooks.reference import all_hooks, hook_reference
+from core.hooks.reference import FACADES, all_hooks, api_reference, hook_reference
 
 ROOT = Path(__file__).parents[2]
 HOOKS = all_hooks()
@@ -20,6 +20,16 @@ TESTS = "".join(
 
 def test_the_reference_in_the_docs_is_the_one_made_from_the_specs():
     assert (ROOT / "docs/plugins/hooks.md").read_text() == hook_reference()
+
+
+def test_the_facades_in_the_docs_are_those_of_the_code():
+    assert (ROOT / "docs/plugins/api.md").read_text() == api_reference(), "python -m core.hooks.reference api"
+
+
+@pytest.mark.parametrize("facade", FACADES)
+def test_a_method_of_a_facade_says_what_it_does(facade):
+    functions = {name: one for name, one in vars(FACADES[facade]).items() if inspect.isfunction(one)}
+    assert [name for name, one in functions.items() if not name.startswith("_") and not inspect.getdoc(one)] == []
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -54,7 +64,9 @@ def test_the_example_in_the_guide_loads_and_judges(tmp_path, monkeypatch, messag
     (tmp_path / "no_shouting.py").write_text(example[1])
     monkeypatch.syspath_prepend(str(tmp_path))
     entry = {"module": "no_shouting.NoShouting", "config": {"most_capitals": 3}}
-    plugins = load_plugins([entry], api_for=lambda name: None, installed=[], disabled=["bcrypt_passwords"])
+    plugins = load_plugins(
+        [entry], api_for=lambda name: None, installed=[], disabled=["bcrypt_passwords", "filesystem_media"]
+    )
     arguments = {"sender": "@a:b", "room": room()}
     verdict = plugins.judge(HOOKS["check_event_for_spam"], event=message("BUY NOW"), **arguments)
     assert verdict.reason == "Please do not shout."

@@ -35,11 +35,11 @@ def run():
 
 def test_plugins_are_listed_with_their_hooks(run, capsys):
     plugins = PluginManager()
-    plugins.register("greeter", Greeter())
+    plugins.register("greeter", Greeter(), source="trellis-greeter 1.2")
     plugins.register("new", Greeter(), GuardSettings(observe_only=True))
     assert run(lambda arguments: plugins) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "greeter  check_login, server_started",
+        "greeter  [trellis-greeter 1.2]  check_login, server_started",
         "new      check_login, server_started  (only observed)",
     ]
 
@@ -56,7 +56,9 @@ def test_the_plugins_of_the_configuration_are_listed(run, capsys, tmp_path):
     file = tmp_path / "homeserver.yaml"
     file.write_text("server_name: example.org\nbcrypt_rounds: 4\n")
     assert run(None, str(file)) == 0
-    assert capsys.readouterr().out.startswith("bcrypt_passwords  hash_password, server_stopping, verify_password")
+    assert capsys.readouterr().out.startswith(
+        "bcrypt_passwords  [this server]  hash_password, server_stopping, verify_password"
+    )
 
 
 def test_a_plugin_of_the_configuration_that_does_not_exist_is_named(run, capsys, tmp_path):

@@ -19,6 +19,7 @@ class Sent:
     sender: str
     thread: str
     counts: dict[str, bool]
+    is_edit: bool = False
     redacted: bool = False
 
 
@@ -52,7 +53,7 @@ class Model:
             outcome = self._outcome(member, user in mentions, body, is_edit)
             if member.is_in and user != sender and sender not in member.ignored and outcome is not None:
                 counts[user] = outcome
-        self.events.append(Sent(event_id, sender, thread, counts))
+        self.events.append(Sent(event_id, sender, thread, counts, is_edit))
         self.members[sender].reads(thread, len(self.events) - 1)
 
     def count(self, user: str) -> dict[str, tuple[int, int]]:

@@ -34,8 +34,6 @@ class Life:
         for user in list(self.users.values())[1:]:
             user.join(self.room)
         self.model = Model(list(self.users))
-        self.edits: set[str] = set()
-        """They relate to an event, so no thread can start from one."""
         self.since: dict[str, str | None] = dict.fromkeys(self.users)
         self.told: dict[str, dict[str, tuple[int, int]]] = {user: {} for user in self.users}
 
@@ -77,15 +75,13 @@ class Life:
             content["m.relates_to"] = relation
         event_id = self.users[who].send(self.room, content)
         self.model.send(event_id, who, body, thread, mentions, is_edit)
-        if is_edit:
-            self.edits.add(event_id)
         return f"{event_id} {thread} {body} {mentions}"
 
     def thread(self, who: str) -> str:
         roots = [
             event.event_id
             for event in self.model.events[-40:]
-            if event.thread == MAIN and not event.redacted and event.event_id not in self.edits
+            if event.thread == MAIN and not event.redacted and not event.is_edit
         ]
         if not roots:
             return "no root"
@@ -93,7 +89,7 @@ class Life:
         return self.send(who, {"rel_type": "m.thread", "event_id": root}, root)
 
     def edit(self, who: str) -> str:
-        own = [event for event in self.model.events[-20:] if event.sender == who and not event.redacted]
+        own = [one for one in self.model.events[-20:] if one.sender == who and not one.redacted and not one.is_edit]
         if not own:
             return "nothing"
         event = self.random.choice(own)

@@ -10,7 +10,9 @@ from werkzeug.test import Client, TestResponse
 
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
+from core.accounts.administration import Administration
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage
+from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
 from core.accounts.filters import Filters
 from core.accounts.interactive_auth import InteractiveAuth
@@ -22,6 +24,7 @@ from core.accounts.registering import Registering
 from core.accounts.registration import Registration
 from core.accounts.sessions import Sessions
 from core.accounts.shared_secret import SharedSecret
+from core.accounts.user_commands import UserCommands
 from core.api.admin import register as admin_register
 from core.api.client import account_data as account_data_api
 from core.api.client import auth_fallback as auth_fallback_api
@@ -48,10 +51,13 @@ from core.storage.devices import DeviceStore
 from core.storage.filters import FilterStore
 from core.storage.interning import Interner
 from core.storage.log import LogReader, LogTail
+from core.storage.login_tokens import LoginTokenStore
 from core.storage.migrations import migrate
 from core.storage.migrations.migrating import core_migrations
+from core.storage.openid_tokens import OpenidTokenStore
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
+from core.storage.threepids import ThreepidStore
 from core.storage.users import UserStore
 from core.storage.writer import Writer
 from core.web.factory import create_app
@@ -156,6 +162,20 @@ class Accounts:
         self.profiles = Profiles(NAME, self.users, self.profile_store, writer, self.plugins, self.config)
         self.tail.follow(self.profiles.follow)
         self.device_list = Devices(self.devices, self.last_seen, writer)
+        kept = Kept(
+            self.account_data_store,
+            self.profile_store,
+            ThreepidStore(database),
+            OpenidTokenStore(database),
+            LoginTokenStore(database),
+        )
+        self.deactivation = Deactivation(self.users, self.sessions, writer, self.plugins, kept)
+        self.administration = Administration(
+            self.users, self.registration, self.passwords, self.sessions, writer, self.deactivation
+        )
+        self.user_commands = UserCommands(
+            NAME, self.users, self.profile_store, self.devices, ThreepidStore(database), self.administration
+        )
         self.client = Client(create_app(self.blueprints(), WebSettings()))
 
     def blueprints(self) -> list:

@@ -34,6 +34,7 @@ def base_config(folder: Path, port: int, database: dict | None = None) -> dict:
     """A configuration with the rate limits out of the way and cheap password hashes."""
     return {
         "server_name": f"localhost:{port}",
+        "data_dir": str(folder),
         "public_baseurl": f"http://127.0.0.1:{port}/",
         "listeners": [
             {
@@ -80,12 +81,14 @@ class Server:
         self.config = {**base_config(folder, self.port, database), **config}
         self.config_path.write_text(yaml.safe_dump(self.config))
         self.process: subprocess.Popen | None = None
+        self.python = sys.executable
+        self.env: dict[str, str] = {}
         self._names = itertools.count(1)
 
     def start(self) -> Server:
         """Start and wait for the first answer."""
         log = (self.folder / "stdout.log").open("ab")
-        env = {**os.environ, "HS_CONFIG": str(self.config_path)}
+        env = {**os.environ, "HS_CONFIG": str(self.config_path), **self.env}
         self.process = subprocess.Popen(
             self.command(), cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
         )
@@ -95,14 +98,14 @@ class Server:
             try:
                 requests.get(f"{self.base}/_matrix/client/versions", timeout=5)
                 return self
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.05)
         self.stop()
         raise AssertionError(f"the server did not start:\n{self.output()}")
 
     def command(self) -> list[str]:
         """How it is run."""
-        return [sys.executable, "-m", "gunicorn", "-k", "gevent", "core.wsgi"]
+        return [self.python, "-m", "gunicorn", "-k", "gevent", "core.wsgi"]
 
     def stop(self) -> int | None:
         """End it as an administrator would; its exit code."""

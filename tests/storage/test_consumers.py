@@ -72,10 +72,9 @@ def test_it_resumes_where_it_stood(database, writer, run):
     assert second.consumer.batches == [[2, 3]]
 
 
-def test_long_backlogs_come_in_batches(writer, run, monkeypatch):
-    monkeypatch.setattr(consumers_module, "LINES_PER_BATCH", 4)
+def test_long_backlogs_come_in_batches(writer, run):
     last = send(writer, *range(10))
-    runner = run(Recorder())
+    runner = run(Recorder(), lines_per_batch=4)
     assert runner.wait_for(last, 2)
     assert [len(batch) for batch in runner.consumer.batches] == [4, 4, 2]
 

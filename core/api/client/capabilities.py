@@ -54,13 +54,15 @@ class Capabilities:
 
 
 def blueprint(capabilities: Capabilities, gate: Gate) -> Blueprint:
-    """The one answer, made once."""
+    """The answers for users and for administrators, made once."""
     bp, answer = Blueprint("client_capabilities", __name__), {"capabilities": capabilities.shown()}
+    moderation = {"m.account_moderation": {"suspend": True, "lock": True}}
+    for_administrators = {"capabilities": {**capabilities.shown(), **moderation}}
 
     @bp.get("/_matrix/client/v3/capabilities")
     def get_capabilities() -> ResponseReturnValue:
         """All capabilities."""
-        gate.authenticate(request)
-        return json_reply(answer)
+        requester = gate.authenticate(request)
+        return json_reply(for_administrators if requester.is_admin else answer)
 
     return bp

@@ -35,7 +35,9 @@ def blueprint(
         new = cross_signing.check(requester, body)
         is_authenticated = requester.appservice_id is not None
         if not is_authenticated and cross_signing.must_authenticate(requester, new):
-            operation = Operation("POST", f"{PATH}/device_signing/upload", body, requester.user_id)
+            operation = Operation(
+                "POST", f"{PATH}/device_signing/upload", body, requester.user_id, requester.token_nid, may_skip=True
+            )
             interactive.authorize(operation, auth, FLOWS)
             is_authenticated = True
         cross_signing.upload(requester, new, is_authenticated)

@@ -32,7 +32,9 @@ def blueprint(sessions: Sessions, interactive: InteractiveAuth, gate: Gate) -> B
 
     def authorize(requester: Requester, method: str, uri: str, body: dict[str, Any], auth: Any) -> None:
         if requester.appservice_id is None:
-            interactive.authorize(Operation(method, uri, body, requester.user_id), auth, FLOWS)
+            interactive.authorize(
+                Operation(method, uri, body, requester.user_id, requester.token_nid, may_skip=True), auth, FLOWS
+            )
 
     @bp.delete("/_matrix/client/v3/devices/<device_id>")
     def delete_device(device_id: str) -> ResponseReturnValue:

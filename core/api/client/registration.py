@@ -20,12 +20,10 @@ from core.web.gate import Gate, client_address
 from core.web.json_body import read_object
 from core.web.schemas import (
     JsonBool,
-    JsonInt,
     JsonSchema,
     JsonString,
     QueryString,
     json_reply,
-    load,
     load_object,
     load_query,
 )
@@ -50,23 +48,6 @@ class TokenQuery(JsonSchema):
     """The query of the registration token's validity."""
 
     token = QueryString(required=True, max_bytes=1024)
-
-
-class EmailBody(JsonSchema):
-    """The body of /register/email/requestToken."""
-
-    client_secret = JsonString(required=True, max_bytes=255)
-    email = JsonString(required=True, max_bytes=1024)
-    send_attempt = JsonInt(required=True)
-
-
-class PhoneBody(JsonSchema):
-    """The body of /register/msisdn/requestToken."""
-
-    client_secret = JsonString(required=True, max_bytes=255)
-    country = JsonString(required=True, max_bytes=16)
-    phone_number = JsonString(required=True, max_bytes=255)
-    send_attempt = JsonInt(required=True)
 
 
 def blueprint(
@@ -113,29 +94,7 @@ def blueprint(
             raise Forbidden(CLOSED)
         return json_reply({"valid": token_stage.is_valid(token)})
 
-    _add_token_requests(bp, gate)
     return bp
-
-
-def _add_token_requests(bp: Blueprint, gate: Gate) -> None:
-    """The beginnings of address validation, on a server that sends neither mail nor text messages."""
-    email_body, phone_body = EmailBody(), PhoneBody()
-
-    @bp.post("/_matrix/client/v3/register/email/requestToken")
-    def post_email_token() -> ResponseReturnValue:
-        """Refuse, as no mail can be sent."""
-        gate.limit(client_address(request), "rc_3pid_validation")
-        load(email_body, request)
-        raise Forbidden("This server sends no mail, so it cannot verify addresses.", errcode="M_THREEPID_DENIED")
-
-    @bp.post("/_matrix/client/v3/register/msisdn/requestToken")
-    def post_phone_token() -> ResponseReturnValue:
-        """Refuse, as no text message can be sent."""
-        gate.limit(client_address(request), "rc_3pid_validation")
-        load(phone_body, request)
-        raise Forbidden(
-            "This server sends no text messages, so it cannot verify phone numbers.", errcode="M_THREEPID_DENIED"
-        )
 
 
 def _answer(user: User, session: Session | None, server_name: ServerName) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
+from marshmallow.validate import OneOf
 
 from core.errors import InvalidParam
 from core.ids import MAX_ID_BYTES, Requester, RoomAlias, RoomId, ServerName, UserId, is_room_alias, is_room_id
 from core.rooms.aliases import Aliases
 from core.rooms.membership import Memberships
+from core.rooms.third_party_invites import Address, ThirdPartyInvites
 from core.web.gate import Gate
+from core.web.json_body import read_object
 from core.web.schemas import (
     JsonObject,
     JsonSchema,
@@ -21,6 +24,7 @@ from core.web.schemas import (
     UserIdField,
     json_reply,
     load,
+    load_object,
     load_query,
 )
 
@@ -45,6 +49,15 @@ class TargetBody(ReasonBody):
     user_id = UserIdField(required=True)
 
 
+class AddressBody(ReasonBody):
+    """An address, and the identity server by which it is found."""
+
+    medium = JsonString(required=True, validate=OneOf(("email", "msisdn"), error="must be email or msisdn"))
+    address = JsonString(required=True, max_bytes=255, min_bytes=1, allow_nul=False)
+    id_server = JsonString(required=True, max_bytes=255)
+    id_access_token = JsonString(required=True, max_bytes=2048)
+
+
 class ViaQuery(JsonSchema):
     """Servers to go through; `server_name` is what clients before v1.12 send."""
 
@@ -52,8 +65,9 @@ class ViaQuery(JsonSchema):
     server_name = QueryStrings(ServerNameField(), load_default=list)
 
 
-def blueprint(memberships: Memberships, aliases: Aliases, gate: Gate) -> Blueprint:
+def blueprint(memberships: Memberships, aliases: Aliases, by_address: ThirdPartyInvites, gate: Gate) -> Blueprint:
     """Memberships."""
+    address_body = AddressBody()
     bp = Blueprint("client_room_membership", __name__)
     join_body, reason_body, target_body, via_query = JoinBody(), ReasonBody(), TargetBody(), ViaQuery()
 
@@ -62,7 +76,7 @@ def blueprint(memberships: Memberships, aliases: Aliases, gate: Gate) -> Bluepri
         body = load(join_body, request)
         extra = {} if body["reason"] is None else {"reason": body["reason"]}
         if body["third_party_signed"] is not None:
-            extra["third_party_signed"] = body["third_party_signed"]
+            by_address.accept(requester, room_id, body["third_party_signed"])
         return json_reply({"room_id": memberships.join(requester, room_id, via, extra)})
 
     @bp.post("/_matrix/client/v3/rooms/<room_id>/join")
@@ -106,7 +120,14 @@ def blueprint(memberships: Memberships, aliases: Aliases, gate: Gate) -> Bluepri
         """Invite somebody."""
         requester = gate.authenticate(request)
         gate.limit(requester, "rc_invites.per_issuer")
-        body = load(target_body, request)
+        given = read_object(request)
+        if "medium" in given:
+            gate.limit(requester, "rc_third_party_invite")
+            fields = load_object(address_body, given)
+            reason = fields.pop("reason")
+            by_address.invite(requester, RoomId(room_id), Address(**fields), reason)
+            return json_reply(b"{}")
+        body = load_object(target_body, given)
         gate.limit(room_id, "rc_invites.per_room")
         gate.limit(body["user_id"], "rc_invites.per_user")
         memberships.invite(requester, RoomId(room_id), UserId(body["user_id"]), body["reason"])

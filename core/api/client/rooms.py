@@ -46,7 +46,7 @@ def blueprint(reading: Reading, paging: Paging, gate: Gate) -> Blueprint:
     def get_joined_members_by_room(room_id: str) -> ResponseReturnValue:
         """Who is in the room."""
         requester = gate.authenticate(request, allow_guest=True)
-        return json_reply({"joined": reading.joined_members(requester, RoomId(room_id))})
+        return json_reply(b'{"joined":%b}' % reading.joined_members(requester, RoomId(room_id)))
 
     @bp.get("/_matrix/client/v3/joined_rooms")
     def get_joined_rooms() -> ResponseReturnValue:

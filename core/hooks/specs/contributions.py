@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def contribute_blueprints() -> Sequence[Blueprint] | None:
     """Add endpoints: Flask blueprints, served like the server's own, with its errors, CORS and metrics.
 
-    Views authenticate and limit through `api.gate`. A route that exists already stops the start. Order, blocking and
-    failure: as this family. Since 0.1.
+    Views authenticate and limit through `api.gate`. Paths begin with `/_` or `/.well-known/`; a path or a blueprint's
+    name that exists already stops the start. Order, blocking and failure: as this family. Since 0.1.
     """
     return None
 
@@ -137,6 +137,7 @@ def contribute_storage_backends() -> Sequence[MediaBackend] | None:
 def contribute_unsigned_fields() -> Sequence[UnsignedFields] | None:
     """Add fields to the `unsigned` of events in answers to clients.
 
-    Fields whose composing fails are left out. Order, blocking and failure: as this family. Since 0.1.
+    Fields whose composing fails are left out, and those whose names were not declared. A name that is the
+    specification's or another plugin's stops the start. Order, blocking and failure: as this family. Since 0.1.
     """
     return None

@@ -101,7 +101,7 @@ def logged_out(user_id: UserId, device_id: DeviceId | None, access_token_hash: s
 
 @spec(Kind.TELL, seconds=1.0)
 def user_active(user_id: UserId, device_id: DeviceId | None, set_presence: str) -> None:
-    """Told when a local user syncs, at most once in 15 seconds for each device; `set_presence` is the sync's own.
+    """Told when a local user syncs: for each device at most once in 15 seconds, unless its `set_presence` changes.
 
     Nothing is answered, all are told. Must not block. A failure is counted and ignored. Since 0.1.
     """

@@ -38,10 +38,11 @@ WAVE = "org.example.wave"
 
 
 class Guestbook:
-    """Who has written how much, and who has waved."""
+    """Who has written how much, and who has waved. `forget_every_seconds` of the configuration is 60 unless set."""
 
     def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
         self._api = api
+        self._forget_every_seconds = config.get("forget_every_seconds", 60)
         self._waves: list[tuple[int, str]] = []
         """(tick, user id), in memory: waves do not outlive the server."""
 
@@ -129,8 +130,8 @@ class Guestbook:
 
     @hookimpl
     def contribute_background_jobs(self) -> Sequence[Job]:
-        """Forget old waves every minute."""
-        return [Job("forget", 60, self.forget)]
+        """Forget old waves now and then."""
+        return [Job("forget", self._forget_every_seconds, self.forget)]
 
     def forget(self) -> None:
         """Keep the last hundred."""

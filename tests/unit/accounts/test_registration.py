@@ -179,15 +179,6 @@ def test_an_unknown_kind_is_refused(open_server):
     assert open_server.request("POST", "/register?kind=robot", {}).json["errcode"] == "M_INVALID_PARAM"
 
 
-@pytest.mark.parametrize(
-    ("medium", "fields"), [("email", {"email": "a@b.c"}), ("msisdn", {"country": "GB", "phone_number": "1"})]
-)
-def test_addresses_cannot_be_verified_without_mail(open_server, medium, fields):
-    body = {"client_secret": "s", "send_attempt": 1, **fields}
-    answer = open_server.request("POST", f"/register/{medium}/requestToken", body)
-    assert (answer.status_code, answer.json["errcode"]) == (403, "M_THREEPID_DENIED")
-
-
 def test_the_shared_secret_makes_accounts_where_registration_is_closed(accounts):
     made = accounts.user("root", admin=True, displayname="The root")
     assert set(made) == {"access_token", "device_id", "home_server", "user_id"}

@@ -4,13 +4,19 @@ import io
 import json
 
 import bcrypt
+import gevent
 import pytest
 
 from core.cli.__main__ import main
+from core.control.client import NotRunning, ask
+from core.control.commands import run_command
+from core.control.server import ControlServer
+from core.errors import BadRequest
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
 from core.storage.owning import FileLease
 from core.storage.users import UserStore
+from tests.servers.accounts import Accounts
 
 
 @pytest.fixture
@@ -70,28 +76,58 @@ def test_a_new_password_is_hashed_with_pepper_and_cost(hsctl, tmp_path):
     assert bcrypt.checkpw(b"secretsalt", stored.encode())
 
 
-def test_an_account_is_made_on_a_server_that_runs(hsctl, tmp_path, monkeypatch):
-    from gevent.pywsgi import WSGIServer
-
-    from tests.servers.accounts import SECRET, Accounts
-
-    accounts = Accounts(tmp_path)
-    server = WSGIServer(("127.0.0.1", 0), accounts.client.application, log=None)
-    server.start()
-    config = tmp_path / "homeserver.yaml"
-    listener = f"{{port: {server.server_port}, bind_addresses: [127.0.0.1], resources: [{{names: [client]}}]}}"
-    config.write_text(
-        f"server_name: example.org\ndata_dir: {tmp_path}\n"
-        f"registration_shared_secret: {SECRET}\nlisteners: [{listener}]\n"
-    )
+@pytest.fixture
+def running(hsctl, tmp_path):
+    """A server's end of the socket, over the database that `hsctl` would open."""
+    accounts = Accounts(tmp_path, database=SqliteSettings(tmp_path / "homeserver.db", "NORMAL"))
     lease = FileLease(tmp_path / "homeserver.db")
     lease.take(1)
+    commands = {"ping": lambda: "pong", **accounts.user_commands.commands()}
+    control = ControlServer(tmp_path / "hsctl.sock", commands)
+    control.start()
+    yield accounts
+    control.stop()
+    lease.release()
+    accounts.close()
+
+
+def elsewhere(hsctl, *arguments):
+    """Run `hsctl` on a thread of the hub's, so that the server's greenlets run meanwhile."""
+    return gevent.get_hub().threadpool.apply(hsctl, arguments)
+
+
+def test_a_running_server_does_what_hsctl_asks_and_says_the_same(running, hsctl):
+    assert elsewhere(hsctl, "user", "create", "alice", "-p", "secret")[1] == "@alice:example.org is made.\n"
+    assert elsewhere(hsctl, "user", "create", "alice", "-p", "s")[2] == "This user name is taken.\n"
+    assert running.log_in("alice").status_code == 200
+    assert "@alice:example.org" in elsewhere(hsctl, "user", "list")[1]
+    shown = json.loads(elsewhere(hsctl, "user", "show", "alice")[1])
+    assert shown["profile"] == {"displayname": "alice"}
+    assert "suspended" in elsewhere(hsctl, "user", "suspend", "alice")[1]
+    assert elsewhere(hsctl, "user", "deactivate", "alice")[0] == 0
+    assert running.log_in("alice").status_code == 403
+
+
+def test_the_socket_is_for_the_servers_own_user_and_goes_with_the_server(running, tmp_path):
+    assert (tmp_path / "hsctl.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_command_the_server_does_not_know_is_a_sentence(running):
+    with pytest.raises(BadRequest, match="does not know the command user fly"):
+        run_command({}, "user fly", {})
+    with pytest.raises(BadRequest, match="does not take these arguments"):
+        run_command(running.user_commands.commands(), "user lock", {"who": "alice"})
+
+
+def test_a_socket_whose_path_is_long_is_reached_all_the_same(tmp_path):
+    folder = tmp_path / ("f" * 120)
+    folder.mkdir()
+    control = ControlServer(folder / "hsctl.sock", {"ping": lambda: "pong"})
+    control.start()
     try:
-        assert hsctl("user", "create", "alice", "-p", "secret")[1] == "@alice:example.org is made.\n"
-        assert hsctl("user", "create", "alice", "-p", "secret")[2] == "This user name is taken.\n"
-        assert accounts.log_in("alice").status_code == 200
-        assert "is using the database" in hsctl("user", "list")[2]
+        pool = gevent.get_hub().threadpool
+        assert pool.apply(ask, (folder / "hsctl.sock", "ping", {})) == "pong"
     finally:
-        lease.release()
-        server.stop()
-        accounts.close()
+        control.stop()
+    with pytest.raises(NotRunning):
+        ask(folder / "hsctl.sock", "ping", {})

@@ -14,9 +14,10 @@ from core.federation.remote_errors import RemoteNonsense, RemoteRefusal
 from core.federation.request_signing import covered_bytes
 from core.federation.signed_client import path_of
 from core.ids import EventId, RoomId, ServerName, UserId
-from core.outbound.failures import NotConnected
+from core.outbound.failures import CertificateRefused, NotConnected
+from core.outbound.names import Service
 from core.web.federation_auth import parse_x_matrix
-from tests.servers.remote import Reply
+from tests.servers.remote import Reply, running
 from tests.unit.federation.conftest import OWN
 
 
@@ -155,3 +156,22 @@ def test_an_invite_falls_back_to_version_1_only_for_rooms_that_old(client, remot
     assert remote.requests[-1].json["unsigned"]["invite_room_state"] == [{"type": "m.room.create"}]
     with pytest.raises(RemoteRefusal):
         joins.invite(*invite, "10", [])
+
+
+def test_a_server_is_reached_by_its_service_under_its_own_name(client, remote, world):
+    world.names.hosts = {host: ["127.0.0.1"] for host in ("a.hs.test", "dead.hs.test", "t.hs.test")}
+    world.names.records["_matrix-fed._tcp.a.hs.test"] = [
+        Service("dead.hs.test", 1, 1, 1),
+        Service("t.hs.test", remote.port, 2, 1),
+    ]
+    assert client.get(ServerName("a.hs.test"), "/_matrix/federation/v1/version")["server"]["name"] == "Fake"
+    assert (remote.requests[0].host, remote.sni) == ("a.hs.test", ["a.hs.test"])
+    assert parse_x_matrix(remote.requests[0].authorization).destination == "a.hs.test"
+
+
+def test_a_server_named_by_an_address_needs_a_certificate_for_it_and_gets_no_sni(client, certificate):
+    with running(certificate, "127.0.0.1") as numbered:
+        assert client.get(numbered.name, "/_matrix/federation/v1/version")
+        assert (numbered.requests[0].host, numbered.sni) == (numbered.name, [None])
+    with running(certificate, "127.0.0.2", "0.0.0.0") as other, pytest.raises(CertificateRefused, match="IP address"):
+        client.get(other.name, "/_matrix/federation/v1/version")

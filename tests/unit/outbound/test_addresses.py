@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.config.federation import FederationConfig
 from core.outbound.addresses import AddressRules
@@ -86,3 +90,20 @@ def test_a_name_that_changes_between_looking_and_connecting_gains_nothing(plain)
 def test_a_name_without_addresses_cannot_be_connected_to():
     with pytest.raises(NotConnected, match="no addresses"):
         connector({"empty.test": []}).connect(Endpoint("empty.test", 1, None))
+
+
+@given(st.ip_addresses(v=4))
+def test_no_ipv6_spelling_of_a_closed_address_is_open(address):
+    spelt = [
+        f"::ffff:{address}",
+        f"64:ff9b::{address}",
+        f"::{address}",
+        str(IPv6Address((0x2002 << 112) | int(address) << 80)),
+    ]
+    if DEFAULTS.refuses(str(address)):
+        assert all(DEFAULTS.refuses(spelling) for spelling in spelt)
+
+
+@given(st.ip_addresses(v=6))
+def test_every_address_gets_a_verdict(address):
+    assert DEFAULTS.refuses(str(address)) in {True, False}

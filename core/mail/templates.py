@@ -1,0 +1,49 @@
+"""Texts of mails and pages: built in, each replaced by a file of its name in the administrator's template folder.
+
+Names and variables are those that administrators of other Matrix servers know, so their files work here. HTML
+templates escape what is put into them. Templates run in a sandbox: they show values and reach nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from core.mail.builtin_templates import BUILT_IN
+
+SUFFIXES = (".html", ".txt")
+
+
+class Templates:
+    """Renders templates. `folder` is `templates.custom_template_directory`."""
+
+    def __init__(self, folder: str | None = None, defaults: Mapping[str, str] | None = None) -> None:
+        """`defaults` are variables that every template has, such as `app_name`."""
+        files = [FileSystemLoader(folder)] if folder is not None else []
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([*files, DictLoader(BUILT_IN)]),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+        )
+        self._environment.globals.update(defaults or {})
+
+    def render(self, name: str, /, **variables: str | None) -> str:
+        """The text of a template. Raises: jinja2's TemplateError for a file that is wrong."""
+        return self._environment.get_template(name).render(**variables)
+
+    def problems(self) -> list[str]:
+        """A sentence for each replacement that cannot be read; called at start, so that nobody waits for a mail."""
+        found = []
+        for name in sorted(BUILT_IN):
+            try:
+                self._environment.get_template(name)
+            except (TemplateError, OSError, UnicodeDecodeError) as error:
+                found.append(f"The template {name} cannot be used: {error}.")
+        return found
+
+
+def consent_pages(folder: Path) -> ImmutableSandboxedEnvironment:
+    """The environment of the administrator's own pages about terms, `<folder>/en/<version>.html`."""
+    return ImmutableSandboxedEnvironment(loader=FileSystemLoader(str(folder)), autoescape=True)

@@ -1,0 +1,148 @@
+"""Making thumbnails with Pillow. Runs in a thread, on files that somebody hostile may have made.
+
+Only a few formats are decoded, whatever the file is called; sizes are checked before a pixel is; whatever a decoder
+raises means that there is no thumbnail. Nothing is ever enlarged.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image, ImageOps, ImageSequence
+
+from core.errors import BadRequest, TooLarge
+
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF")
+"""What is decoded."""
+_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
+"""What thumbnails may be, and so originals in their place. Spec: GET /thumbnail, header Content-Type."""
+_AT_ONCE = frozenset({"WEBP", "AVIF"})
+MAX_PIXELS_AT_ONCE = 16_777_216
+"""Most pixels of the formats that Pillow decodes in one piece, copying all of them while no other thread can run."""
+_TURNED = frozenset({5, 6, 7, 8})
+_ORIENTATION = 0x0112
+MAX_FRAMES = 200
+"""Frames of an animation that are kept; longer ones are shown still."""
+_QUALITY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What thumbnail is wanted."""
+
+    width: int
+    height: int
+    is_crop: bool
+    is_animated: bool
+    is_full: bool = False
+    """No thumbnail that is configured is large enough: the original is best, whatever its size."""
+
+    @property
+    def form(self) -> str:
+        """A short name for it."""
+        size = "full" if self.is_full else f"{self.width}x{self.height}"
+        return f"{size}-{'crop' if self.is_crop else 'scale'}{'-animated' if self.is_animated else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A thumbnail; `content` is None where the file itself is the best one."""
+
+    content_type: str
+    content: bytes | None
+
+
+def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
+    """A thumbnail of the image in `source`. Raises: `TooLarge` (pixels), `BadRequest` (no image we can read)."""
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            most = min(max_pixels, MAX_PIXELS_AT_ONCE) if image.format in _AT_ONCE else max_pixels
+            if image.width * image.height > most:
+                raise _too_large(most)
+            return _make(image, wanted, max_pixels)
+    except TooLarge:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(max_pixels) from error
+    except Exception as error:  # decoders raise nearly anything for a file that was made to break them
+        raise BadRequest("No thumbnail can be made of this file.") from error
+
+
+def target_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
+    """The size of the whole image before any cropping: within the box for scale, covering it for crop, no larger."""
+    ratios = (wanted.width / width, wanted.height / height)
+    factor = min(1.0, max(ratios) if wanted.is_crop else min(ratios))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _make(image: Image.Image, wanted: Wanted, max_pixels: int) -> Made:
+    moves = bool(getattr(image, "is_animated", False))
+    turned = image.getexif().get(_ORIENTATION) in _TURNED
+    width, height = (image.height, image.width) if turned else image.size
+    is_small = wanted.is_full or (width <= wanted.width and height <= wanted.height)
+    kind = _TYPES.get(image.format or "")
+    if is_small and kind is not None and (not moves or wanted.is_animated):
+        image.load()  # a broken file must not be served as a thumbnail
+        return Made(kind, None)
+    size = target_size(width, height, wanted)
+    if moves and wanted.is_animated:
+        frames = getattr(image, "n_frames", 1)
+        if frames <= MAX_FRAMES and frames * width * height <= 4 * max_pixels:
+            return _animation(image, size, wanted)
+    return _still(image, size, wanted, turned)
+
+
+def _still(image: Image.Image, size: tuple[int, int], wanted: Wanted, turned: bool) -> Made:
+    is_photo = image.format in {"JPEG", "AVIF"}
+    before = (size[1], size[0]) if turned else size
+    image.draft("RGB", before)  # lets JPEG decode at a fraction of its size
+    small = _cropped(ImageOps.exif_transpose(_resized(image, before)), wanted)
+    out = io.BytesIO()
+    if is_photo and small.mode == "RGB":
+        small.save(out, "JPEG", quality=_QUALITY)
+        return Made("image/jpeg", out.getvalue())
+    small.save(out, "PNG", compress_level=3)
+    return Made("image/png", out.getvalue())
+
+
+def _animation(image: Image.Image, size: tuple[int, int], wanted: Wanted) -> Made:
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(image):
+        durations.append(int(frame.info.get("duration", 100)))
+        frames.append(_cropped(_resized(frame.convert("RGBA"), size), wanted))
+    out = io.BytesIO()
+    loop = int(image.info.get("loop", 1))
+    frames[0].save(
+        out, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=loop, quality=_QUALITY, method=2
+    )
+    return Made("image/webp", out.getvalue())
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    plain = image if image.mode in {"RGB", "RGBA", "L"} else image.convert("RGBA" if _is_see_through(image) else "RGB")
+    if plain.size == size:
+        return plain.copy()
+    found = plain.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    found.info.pop("icc_profile", None)
+    exif = image.getexif()
+    if _ORIENTATION in exif:
+        found.getexif()[_ORIENTATION] = exif[_ORIENTATION]
+    return found
+
+
+def _cropped(image: Image.Image, wanted: Wanted) -> Image.Image:
+    if not wanted.is_crop:
+        return image
+    width, height = min(image.width, wanted.width), min(image.height, wanted.height)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _is_see_through(image: Image.Image) -> bool:
+    return image.mode in {"LA", "PA", "La", "RGBa"} or "transparency" in image.info
+
+
+def _too_large(max_pixels: int) -> TooLarge:
+    return TooLarge(f"The image is too large for thumbnails: more than {max_pixels} pixels.")

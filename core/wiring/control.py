@@ -1,0 +1,30 @@
+"""Control: the commands that `hsctl` may give a running server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.accounts.user_commands import UserCommands
+from core.control.server import ControlServer
+from core.control.sockets import NAME
+from core.storage.profiles import ProfileStore
+from core.wiring.account_management import AccountManagementPart
+from core.wiring.accounts import AccountsPart
+from core.wiring.addresses import AddressesPart
+from core.wiring.ground import Ground
+
+
+def build_control(
+    ground: Ground, accounts: AccountsPart, addresses: AddressesPart, management: AccountManagementPart
+) -> ControlServer:
+    """The server's end of the private socket, to be started and stopped."""
+    users = UserCommands(
+        ground.server_name,
+        accounts.users,
+        ProfileStore(ground.storage.database),
+        accounts.devices,
+        addresses.store,
+        management.administration,
+    )
+    commands = {"ping": lambda: "pong", **users.commands()}
+    return ControlServer(Path(ground.config.server.data_dir) / NAME, commands)

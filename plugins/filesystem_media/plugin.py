@@ -1,0 +1,144 @@
+"""Files below one folder, each written durably and all at once.
+
+A file appears under its name only when its content is on the disk, and its name is on the disk before `write` returns.
+The slow calls (fsync) run in threads of the plugin's own, so that nobody else waits for the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import gevent
+from gevent.threadpool import ThreadPool
+
+from core.hooks import MediaBackend, PluginApi, PluginError, hookimpl
+
+PIECE_BYTES = 262_144
+THREADS = 4
+_PIECES_BEFORE_YIELD = 8
+_CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+
+class Folder:
+    """The backend: paths below one folder."""
+
+    name = "filesystem"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._threads = ThreadPool(THREADS)
+
+    def write(self, path: str, source: BinaryIO) -> None:
+        """Store what `source` reads. A source that is a file on the same disk is linked, not copied."""
+        self._threads.apply(_write, (self._folder / path, source, self._folder))
+
+    def read(self, path: str, start: int = 0) -> Iterable[bytes] | None:
+        """The file from byte `start` on, in pieces; None if there is no such file."""
+        try:
+            descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        return _pieces(descriptor, start)
+
+    def size(self, path: str) -> int | None:
+        """The file's size in bytes; None if there is no such file."""
+        try:
+            return (self._folder / path).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def delete(self, path: str) -> bool:
+        """Remove the file; False if there was none. Its folder stays, since another file may be on its way there."""
+        try:
+            (self._folder / path).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class FilesystemMedia:
+    """The plugin. Configuration: `path`, the folder; the server sets it to media_store_path."""
+
+    def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
+        self._backend = Folder(Path(config["path"]))
+
+    @staticmethod
+    def parse_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Check the configuration. Raises PluginError."""
+        path = config.get("path", "media")
+        if not isinstance(path, str) or not path or set(config) - {"path"}:
+            raise PluginError("it takes one setting, path, the folder that media is kept in")
+        return {"path": path}
+
+    @hookimpl
+    def contribute_storage_backends(self) -> Sequence[MediaBackend]:
+        """The folder, as the backend `filesystem`."""
+        return [self._backend]
+
+
+def _write(target: Path, source: BinaryIO, root: Path) -> None:
+    _make_folders(target.parent, root)
+    _place(target, source)
+    _sync_folder(target.parent)
+
+
+def _place(target: Path, source: BinaryIO) -> None:
+    name = getattr(source, "name", None)
+    if isinstance(name, str | os.PathLike):
+        source.flush()
+        os.fsync(source.fileno())
+        try:
+            os.link(name, target)
+            return
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+    source.seek(0)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with part.open("xb") as file:
+            shutil.copyfileobj(source, file, PIECE_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _make_folders(folder: Path, root: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder != root:
+        _make_folders(folder.parent, root)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _pieces(descriptor: int, start: int) -> Iterator[bytes]:
+    """Read in pieces; a client as fast as the disk must not keep everybody else waiting."""
+    try:
+        read = 0
+        while piece := os.pread(descriptor, PIECE_BYTES, start):
+            yield piece
+            start += len(piece)
+            read += 1
+            if read % _PIECES_BEFORE_YIELD == 0:
+                gevent.sleep(0.0005)
+    finally:
+        os.close(descriptor)
