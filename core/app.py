@@ -13,8 +13,8 @@ from core.api.client import versions, well_known
 from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
-from core.rooms.edu_sink import NoEdus
 from core.storage.consumers import Consumer, ConsumerRunner
+from core.web.edge import Edge
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
@@ -25,9 +25,11 @@ from core.wiring.control import build_control
 from core.wiring.directory import build_directory
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
+from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
 from core.wiring.media import build_media
+from core.wiring.outbound_senders import build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
 from core.wiring.plugin_work import NoFederation
@@ -62,17 +64,27 @@ class App:
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
         self.sliding = build_sliding(
-            self.ground,
-            self.accounts,
-            self.rooms,
-            self.encryption,
-            self.push_rules,
-            self.push.counter,
-            self.sync,
+            self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter, self.sync
         )
-        self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, NoEdus())
+        self.senders = build_senders(self.ground, self.rooms, self.federation)
+        self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
+        self.federated_rooms = build_federated_rooms(
+            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
+        )
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
+        self.wsgi = self._wsgi(config)
+        consumers: list[Consumer] = [
+            self.rooms.profile_updates,
+            self.rooms.guest_departures,
+            departures(self.accounts, self.rooms),
+            *self.relations.consumers,
+            self.media.references,
+        ]
+        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+
+    def _wsgi(self, config: Config) -> Edge:
+        """The endpoints of all parts and plugins, behind the web plumbing."""
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -89,6 +101,7 @@ class App:
             *self.sliding.blueprints,
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
+            *self.federated_rooms.blueprints,
             *self.push.blueprints,
             *self.media.blueprints,
         ]
@@ -102,14 +115,7 @@ class App:
         )
         self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
-        consumers: list[Consumer] = [
-            self.rooms.profile_updates,
-            self.rooms.guest_departures,
-            departures(self.accounts, self.rooms),
-        ]
-        consumers += [*self.relations.consumers, self.media.references]
-        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+        return create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
@@ -117,6 +123,9 @@ class App:
         self.sync.notifier.start()
         self.receipts.typing.start()
         self.push.start()
+        self.rooms.graph.write.discard_entrances()
+        self.federated_rooms.inbound.start()
+        self.senders.start()
         self.media.start()
         self.directory.runner.start()
         for runner in self._consumers:
@@ -135,6 +144,8 @@ class App:
         self.plugins.stop()
         for runner in self._consumers:
             runner.stop()
+        self.senders.stop()
+        self.federated_rooms.inbound.stop()
         self.media.stop()
         self.directory.runner.stop()
         self.push.stop()

@@ -28,6 +28,37 @@ class RemoteRooms(Protocol):
         """Where another server's alias leads, and servers to join through. Raises NotFound."""
 
 
+class LateRemoteRooms:
+    """Other servers' rooms for services that are built before federation is: `wire` it once that is."""
+
+    def __init__(self) -> None:
+        self._rooms: RemoteRooms = NoRemoteRooms()
+
+    def wire(self, rooms: RemoteRooms) -> None:
+        """From now on ask `rooms`."""
+        self._rooms = rooms
+
+    def join(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
+        """See RemoteRooms."""
+        self._rooms.join(user_id, room_id, via, content)
+
+    def knock(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
+        """See RemoteRooms."""
+        self._rooms.knock(user_id, room_id, via, content)
+
+    def leave(self, user_id: UserId, room_id: RoomId, content: Mapping[str, Any]) -> None:
+        """See RemoteRooms."""
+        self._rooms.leave(user_id, room_id, content)
+
+    def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """See RemoteRooms."""
+        self._rooms.invite(room_id, sender, target, content)
+
+    def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
+        """See RemoteRooms."""
+        return self._rooms.alias(alias)
+
+
 class NoRemoteRooms:
     """A server that talks to no other."""
 

@@ -41,7 +41,7 @@ from core.rooms.paging import Paging
 from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profile_updates import ProfileUpdates
 from core.rooms.reading import Reading
-from core.rooms.remote_rooms import NoRemoteRooms
+from core.rooms.remote_rooms import LateRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
@@ -81,6 +81,7 @@ class RoomsPart:
     """The services others use, and what has to be started and stopped."""
 
     graph: Graph
+    remote: LateRemoteRooms
     viewing: Viewing
     client_events: ClientEvents
     access: RoomAccess
@@ -115,7 +116,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     client_events = ClientEvents(
         graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
     )
-    access, remote, profiles = RoomAccess(graph), NoRemoteRooms(), MemberProfiles(accounts.profiles, name)
+    access, remote, profiles = RoomAccess(graph), LateRemoteRooms(), MemberProfiles(accounts.profiles, name)
     alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
     residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
     checks = AliasChecks(graph, alias_store, remote, residents, name)
@@ -133,6 +134,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     by_address = ThirdPartyInvites(graph, access, memberships, profiles, book, plugins, looks_up)
     return RoomsPart(
         graph=graph,
+        remote=remote,
         viewing=viewing,
         client_events=client_events,
         access=access,

@@ -1,0 +1,181 @@
+"""Who is told what: finds the destinations of new events, typing and receipts, and hands these to their senders.
+
+Nothing is written when an event is sent; the log is followed. A position on record says up to where every destination
+has a cursor, so that a server that is killed finds the rest again. Spec: Server-Server API, "Transactions", "EDUs".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+
+import gevent
+from gevent.event import Event as Signal
+
+from core.federation.allowed_servers import AllowedServers
+from core.federation.backoff import Backoff
+from core.federation.calls import ServerCalls
+from core.federation.destination_sender import DestinationSender, Edu
+from core.graph.graph import Graph
+from core.graph.stored_event import StoredEvent
+from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, server_of
+from core.storage.log import Kind, Line, LogReader, LogTail
+from core.storage.outbound_destinations import ROUTER, OutboundDestinationStore, Told
+from core.storage.outbound_relays import OutboundRelayStore
+from core.storage.receipts import Receipt
+from core.storage.rooms import RoomName
+
+LINES_PER_BATCH = 500
+POSITIONS_PER_NOTE = 500
+"""How far the position on record may lag behind."""
+RETRY_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Senders:
+    """All senders. Implements core.rooms' EduSink; `start` and `stop` once."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        log: LogReader,
+        tail: LogTail,
+        store: OutboundDestinationStore,
+        relays: OutboundRelayStore,
+        calls: ServerCalls,
+        backoff: Backoff,
+        allowed: AllowedServers,
+    ) -> None:
+        self._graph = graph
+        self._log = log
+        self._tail = tail
+        self._store = store
+        self._relays = relays
+        self._calls = calls
+        self._backoff = backoff
+        self._allowed = allowed
+        self._senders: dict[TextNid, DestinationSender] = {}
+        self._by_name: dict[ServerName, DestinationSender] = {}
+        self._routed = 0
+        self._noted = 0
+        self._edus: deque[Callable[[], None]] = deque(maxlen=10_000)
+        self._has_work = Signal()
+        self._greenlet: gevent.Greenlet | None = None
+        backoff.on_revival(self._revive)
+
+    def start(self) -> None:
+        """Go on where the last process stopped; the first one begins at the end of the log."""
+        rows = {told.server_nid: told for told in self._store.all()}
+        router = rows.pop(ROUTER, None)
+        self._routed = self._noted = self._log.tip() if router is None else router.position
+        if router is None:
+            self._store.put([Told(ROUTER, self._routed, self._routed)])
+        names = self._graph.texts.texts(rows.keys())
+        for nid, told in rows.items():
+            self._add(told, ServerName(names[nid])).start(self._routed)
+        self._tail.follow(self._notice)
+        self._has_work.set()
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """End all senders."""
+        self._tail.unfollow(self._notice)
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        for sender in self._senders.values():
+            sender.stop()
+
+    def receipts(self, room: RoomName, receipts: Sequence[tuple[UserId, Receipt]]) -> None:
+        """Tell the other servers of a room of receipts."""
+        for user_id, receipt in receipts:
+            thread = {"thread_id": receipt.thread} if receipt.thread else {}
+            about = {"data": {"ts": receipt.ts_ms, **thread}, "event_ids": [receipt.event_id]}
+            content = {room.room_id: {"m.read": {user_id: about}}}
+            key = ("m.receipt", room.room_id, user_id, receipt.thread)
+            self._later(room.room_nid, key, {"edu_type": "m.receipt", "content": content})
+
+    def typing(self, room: RoomName, user_id: UserId, is_typing: bool) -> None:
+        """Tell the other servers of a room who is typing."""
+        content = {"room_id": room.room_id, "user_id": user_id, "typing": is_typing}
+        self._later(room.room_nid, ("m.typing", room.room_id, user_id), {"edu_type": "m.typing", "content": content})
+
+    def _later(self, room: RoomNid, key: tuple[str, ...], edu: Edu) -> None:
+        def tell() -> None:
+            for sender in self._for(self._graph.servers.now_in(room), self._routed):
+                sender.tell(key, edu)
+
+        self._edus.append(tell)
+        self._has_work.set()
+
+    def _notice(self, lines: list[Line]) -> None:
+        self._has_work.set()
+
+    def _revive(self, server: ServerName) -> None:
+        sender = self._by_name.get(server)
+        if sender is not None:
+            sender.revive()
+
+    def _run(self) -> None:
+        while True:
+            self._has_work.wait()
+            self._has_work.clear()
+            try:
+                while self._edus:
+                    self._edus.popleft()()
+                self._route()
+            except Exception:
+                logger.exception("The destinations of events could not be found; trying again.")
+                gevent.sleep(RETRY_SECONDS)
+                self._has_work.set()
+
+    def _route(self) -> None:
+        while self._routed < self._tail.position:
+            upto = int(self._tail.position)
+            lines = self._log.lines(self._routed, upto, (Kind.EVENT,), LINES_PER_BATCH)
+            if len(lines) == LINES_PER_BATCH:
+                upto = lines[-1].position
+            positions = {EventNid(line.reference): line.position for line in lines}
+            for stored in self._ours(list(positions)):
+                for sender in self._for(self._servers_for(stored), positions[stored.nid] - 1):
+                    sender.wake(positions[stored.nid], stored.nid)
+            self._routed = upto
+            if self._routed - self._noted >= POSITIONS_PER_NOTE:
+                self._store.put([Told(ROUTER, self._routed, self._routed)])
+                self._noted = self._routed
+
+    def _ours(self, nids: Sequence[EventNid]) -> list[StoredEvent]:
+        """Those of some events that our users sent, or that came in through us, in their order."""
+        events = list(self._graph.events.by_nids(nids).values())
+        others = [one for one in events if server_of(one.sender) != self._allowed.own and one.type == "m.room.member"]
+        relayed = self._relays.among([one.event_id for one in others]) if others else set()
+        return [one for one in events if server_of(one.sender) == self._allowed.own or one.event_id in relayed]
+
+    def _servers_for(self, stored: StoredEvent) -> set[TextNid]:
+        """The servers in the room right before the event, and that of the user a member event is about."""
+        found = set(self._graph.servers.in_at(stored.room_nid, stored.main_before))
+        if stored.type == "m.room.member" and stored.state_key:
+            found.add(self._graph.texts.nid(server_of(stored.state_key)))
+        texts = self._graph.texts
+        return found - {texts.find(server_of(stored.sender)), texts.find(self._allowed.own)}
+
+    def _for(self, nids: Collection[TextNid], position: int) -> list[DestinationSender]:
+        """The senders to some servers; a new one's cursor begins at `position`."""
+        new = [nid for nid in nids if nid not in self._senders]
+        if new:
+            names = {nid: ServerName(name) for nid, name in self._graph.texts.texts(new).items()}
+            told = [Told(TextNid(nid), position, position) for nid, name in names.items() if self._is_other(name)]
+            if told:
+                self._store.put(told)
+            for row in told:
+                self._add(row, names[row.server_nid]).start()
+        return [self._senders[nid] for nid in nids if nid in self._senders]
+
+    def _is_other(self, name: ServerName) -> bool:
+        return name != self._allowed.own and self._allowed.allows(name)
+
+    def _add(self, told: Told, name: ServerName) -> DestinationSender:
+        sender = DestinationSender(name, self._allowed.own, told, self._store, self._calls, self._backoff, self._ours)
+        self._senders[told.server_nid] = self._by_name[name] = sender
+        return sender

@@ -1,0 +1,108 @@
+"""Rooms shared with other servers: members through us, invites, what is read of our rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+
+from core.api.federation import invites, room_events, room_membership, transactions
+from core.federation.auth_chains import AuthChains
+from core.federation.candidates import Candidates
+from core.federation.gaps import Gaps
+from core.federation.handshakes import Handshakes
+from core.federation.inbound_edus import InboundEdus
+from core.federation.inbound_invites import InboundInvites
+from core.federation.inbound_rooms import InboundRooms
+from core.federation.inbound_transactions import InboundTransactions
+from core.federation.join_answers import JoinAnswers
+from core.federation.membership_templates import MembershipTemplates
+from core.federation.outliers import Outliers
+from core.federation.participation import Participation
+from core.federation.received import ReceivedEvents
+from core.federation.remote_joins import RemoteJoins
+from core.federation.remote_memberships import RemoteMemberships
+from core.federation.rescinded_invites import RescindedInvites
+from core.federation.serving import Serving
+from core.graph.graph import Graph
+from core.rooms.residents import Residents
+from core.rooms.restricted_joins import RestrictedJoins
+from core.storage.event_times import EventTimeStore
+from core.storage.inbound_staging import InboundStagingStore
+from core.storage.outbound_relays import OutboundRelayStore
+from core.wiring.accounts import AccountsPart
+from core.wiring.encryption import EncryptionPart
+from core.wiring.federation import FederationGround
+from core.wiring.ground import Ground
+from core.wiring.receipts import ReceiptsPart
+from core.wiring.rooms import RoomsPart
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedRoomsPart:
+    """The endpoints, and what has to be started and stopped."""
+
+    inbound: InboundRooms
+    blueprints: list[Blueprint]
+
+
+def build_federated_rooms(
+    ground: Ground,
+    accounts: AccountsPart,
+    encryption: EncryptionPart,
+    rooms: RoomsPart,
+    receipts: ReceiptsPart,
+    federation: FederationGround,
+) -> FederatedRoomsPart:
+    """Build the part over an open database."""
+    storage, name, key, graph = ground.storage, ground.server_name, ground.signing_key, rooms.graph
+    residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
+    participation, received = Participation(graph, residents, name), ReceivedEvents(federation.signatures)
+    relays, chains = OutboundRelayStore(storage.database, storage.writer), AuthChains(graph)
+    handshakes = Handshakes(graph, participation, restricted, received, relays, name, key)
+    answers = JoinAnswers(graph, chains, participation, name)
+    inviting = InboundInvites(
+        graph,
+        residents,
+        participation,
+        received,
+        accounts.users,
+        rooms.invite_permissions,
+        ground.plugins,
+        name,
+        key,
+    )
+    serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
+    gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps)
+    edus = InboundEdus(
+        graph,
+        participation,
+        receipts.typing,
+        receipts.receipts,
+        encryption.to_device,
+        storage.writer,
+        ground.plugins,
+    )
+    receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
+    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received))
+    return FederatedRoomsPart(
+        inbound=inbound,
+        blueprints=[
+            room_membership.blueprint(handshakes, answers, federation.gate),
+            invites.blueprint(inviting, federation.gate),
+            room_events.blueprint(serving, federation.gate),
+            transactions.blueprint(receiving, federation.gate),
+        ],
+    )
+
+
+def _remote_memberships(
+    ground: Ground, graph: Graph, residents: Residents, federation: FederationGround, received: ReceivedEvents
+) -> RemoteMemberships:
+    name, key = ground.server_name, ground.signing_key
+    templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
+    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph))
+    return RemoteMemberships(
+        graph, residents, joins, federation.joins, federation.servers, templates, candidates, received, name, key
+    )
