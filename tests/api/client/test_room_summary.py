@@ -86,7 +86,7 @@ def test_the_plain_text_of_a_topic_goes_before_its_other_forms(alice):
 
 
 def test_what_is_no_room_is_refused(alice):
-    for room, status in (("nonsense", 400), ("#nothing:elsewhere.example", 404), ("!nothing:x", 404)):
+    for room, status in (("nonsense", 400), ("#nothing:elsewhere.example", 503), ("!nothing:x", 404)):
         with pytest.raises(Refused) as refused:
             summary(alice, room)
         assert refused.value.status == status
