@@ -56,8 +56,8 @@ class KeyCounts:
             changes = self._changes
             counts = {"signed_curve25519": 0, **self._store.counts(device_nid)}
             found = {
-                "device_one_time_keys_count": orjson.dumps(counts),
-                "device_unused_fallback_key_types": orjson.dumps(self._store.unused_fallback_algorithms(device_nid)),
+                "device_one_time_keys_count": _kept(counts),
+                "device_unused_fallback_key_types": _kept(self._store.unused_fallback_algorithms(device_nid)),
             }
             if changes == self._changes:
                 self._counts[device_nid] = found
@@ -79,3 +79,8 @@ class KeyCounts:
                 if len(self._nids) > KEPT_DEVICES:
                     self._nids.popitem(last=False)
         return found
+
+
+def _kept(value: object) -> bytes:
+    """JSON to be kept for long, copied because what orjson returns holds on to 4 KB however short it is."""
+    return bytes(memoryview(orjson.dumps(value)))
