@@ -15,6 +15,7 @@ from core.federation.remote_device_keys import RemoteDeviceKeys
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
+from core.web.edge import Edge
 from core.web.factory import create_app
 from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
@@ -22,6 +23,7 @@ from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
 from core.wiring.addresses import build_addresses
 from core.wiring.control import build_control
+from core.wiring.directory import build_directory
 from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
@@ -37,6 +39,7 @@ from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
 from core.wiring.rooms import build_rooms, departures
+from core.wiring.sliding import build_sliding
 from core.wiring.sync import build_sync
 
 
@@ -57,10 +60,14 @@ class App:
         keys = RemoteDeviceKeys(self.federation.servers)
         self.encryption = build_encryption(self.ground, self.accounts, keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
+        self.directory = build_directory(self.ground, self.accounts, self.rooms)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
+        )
+        self.sliding = build_sliding(
+            self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter, self.sync
         )
         self.senders = build_senders(self.ground, self.rooms, self.federation, self.encryption.queries, self.inboxes)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
@@ -69,6 +76,18 @@ class App:
         )
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
+        self.wsgi = self._wsgi(config)
+        consumers: list[Consumer] = [
+            self.rooms.profile_updates,
+            self.rooms.guest_departures,
+            departures(self.accounts, self.rooms),
+            *self.relations.consumers,
+            self.media.references,
+        ]
+        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+
+    def _wsgi(self, config: Config) -> Edge:
+        """The endpoints of all parts and plugins, behind the web plumbing."""
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
@@ -79,8 +98,10 @@ class App:
             *self.management.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
+            *self.directory.blueprints,
             *self.relations.blueprints,
             *self.sync.blueprints,
+            *self.sliding.blueprints,
             *self.receipts.blueprints,
             *federation_ground_blueprints(self.federation, self.accounts, self.rooms, config.federation),
             *self.federated_rooms.blueprints,
@@ -97,10 +118,7 @@ class App:
         )
         self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
         request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        self.wsgi = create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
-        consumers: list[Consumer] = [self.rooms.profile_updates, departures(self.accounts, self.rooms)]
-        consumers += [*self.relations.consumers, self.media.references]
-        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+        return create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""
@@ -112,6 +130,7 @@ class App:
         self.federated_rooms.inbound.start()
         self.senders.start()
         self.media.start()
+        self.directory.runner.start()
         for runner in self._consumers:
             runner.start()
         self.plugins.start()
@@ -131,6 +150,7 @@ class App:
         self.senders.stop()
         self.federated_rooms.inbound.stop()
         self.media.stop()
+        self.directory.runner.stop()
         self.push.stop()
         self.receipts.typing.stop()
         self.sync.notifier.stop()

@@ -113,8 +113,7 @@ class Registration:
         Raises: `UserInUse` where somebody was faster, `Forbidden` where the registration token is spent.
         """
         user_id = UserId(f"@{account.localpart}:{self._server_name}")
-        user_nid = UserNid(self._interner.nid(user_id))
-        made = self._writer.submit(lambda transaction: self._create_in(transaction, account, user_id, user_nid, also))
+        made = self._writer.submit(lambda transaction: self._create_in(transaction, account, user_id, also))
         self._plugins.tell(observers.user_registered, user_id=user_id, is_guest=account.is_guest)
         return made
 
@@ -159,7 +158,6 @@ class Registration:
         transaction: Transaction,
         account: NewAccount,
         user_id: UserId,
-        user_nid: UserNid,
         also: Also | None = None,
     ) -> tuple[User, Session | None]:
         if self._users.exists_in(transaction, user_id):
@@ -168,6 +166,7 @@ class Registration:
         token = account.registration_token
         if token is not None and not self._tokens.spend(transaction, token, now_ms):
             raise Forbidden("This registration token is not valid any more.")
+        user_nid = UserNid(self._interner.nid_in(transaction, user_id))
         user = User(
             user_nid,
             user_id,

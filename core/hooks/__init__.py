@@ -9,6 +9,7 @@ when it exists. The server's own side (the manager, the guard) is in the modules
 from core.errors import BadJson, Forbidden, InvalidParam, MatrixError, MissingParam, NotFound, Unavailable
 from core.events.event import Event
 from core.hooks.api import (
+    EventContext,
     Federation,
     Gate,
     Http,
@@ -71,6 +72,7 @@ __all__ = [
     "DeviceId",
     "Edu",
     "Event",
+    "EventContext",
     "EventId",
     "EventVerdict",
     "Federation",

@@ -48,6 +48,16 @@ class HttpAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What surrounds an event, as one user sees it: client events, nearest first, and tokens for /messages."""
+
+    before: Sequence[Mapping[str, Any]]
+    after: Sequence[Mapping[str, Any]]
+    start: str
+    end: str
+
+
 class RoomView(Protocol):
     """The current state of one room, read when it is asked for and not before."""
 
@@ -151,6 +161,9 @@ class Rooms(Protocol):
 
         Raises NotFound where the viewer cannot see the event itself.
         """
+
+    def context(self, viewer: UserId, event_id: EventId, before: int, after: int) -> EventContext:
+        """As `around`, with the tokens from which a client pages on in either direction. Raises NotFound."""
 
 
 class Users(Protocol):
@@ -274,3 +287,9 @@ class PluginApi(Protocol):
 
     def send_mail(self, mail: Mail) -> None:
         """Send mail by the transport in force. Raises Unavailable if there is none or it fails."""
+
+    def catch_up(self, consumer: str, seconds: float) -> bool:
+        """Wait, `seconds` at most, until one of the plugin's consumers has handled all that is in the log now.
+
+        Returns whether it has. So what answers from a consumer's tables can show what was done just before.
+        """

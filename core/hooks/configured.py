@@ -37,9 +37,16 @@ def load_configured(
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
             "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
             "filesystem_media": {"path": config.media.media_store_path},
+            "message_search": {"enabled": config.rooms.enable_search},
             "presence": {
                 "enabled": config.presence.mode,
                 "include_offline": config.presence.include_offline_users_on_sync,
+            },
+            "user_directory": {
+                "enabled": config.user_directory.enabled,
+                "search_all_users": config.user_directory.search_all_users,
+                "prefer_local_users": config.user_directory.prefer_local_users,
+                "exclude_remote_users": config.user_directory.exclude_remote_users,
             },
         },
         registry=registry,

@@ -45,6 +45,7 @@ class Services:
     media: Media | None = None
     work: Work | None = None
     send_mail: Callable[[Mail], None] | None = None
+    catch_up: Callable[[str, float], bool] | None = None
 
 
 class LateApi(PluginApi):
@@ -127,6 +128,10 @@ class LateApi(PluginApi):
         if self._is_wired and self._services.send_mail is None:
             raise Unavailable("This server sends no mail.")
         self._wired("send_mail", self._services.send_mail)(mail)
+
+    def catch_up(self, consumer: str, seconds: float) -> bool:
+        """Wait for one of the plugin's consumers."""
+        return self._wired("catch_up", self._services.catch_up)(consumer, seconds)
 
     def _wired(self, what: str, facade: _Facade | None) -> _Facade:
         if facade is not None:

@@ -28,8 +28,10 @@ FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
         "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
+        "message_search": "plugins.message_search:MessageSearch",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",
+        "user_directory": "plugins.user_directory:UserDirectory",
     }
 )
 """The server's own plugins, as setup.cfg names them."""

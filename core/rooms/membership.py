@@ -19,6 +19,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, permissions
 from core.ids import EventId, Requester, RoomId, ServerName, UserId, is_user_id, server_of
 from core.rooms.access import NOT_HERE, RoomAccess
+from core.rooms.guest_access import require_open_to
 from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profiles import Profiles
 from core.rooms.remote_rooms import RemoteRooms
@@ -69,6 +70,7 @@ class Memberships:
         current = None if room is None else self._member(room, user)
         if current is not None and _membership(current) == "join":
             return room_id
+        require_open_to(requester, None if room is None else self._graph.states.current(room.room_nid))
         self._plugins.require(
             permissions.user_may_join,
             user_id=user,

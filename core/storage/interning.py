@@ -53,6 +53,18 @@ class Interner:
             found |= self.known(missing)
         return found
 
+    def nid_in(self, transaction: Transaction, text: str) -> TextNid:
+        """The number of one string that goes with what the transaction writes, so that both cost one commit.
+
+        Only for a string nobody else waits for, such as the id of a user who is being made: a job that runs again
+        may be given another number.
+        """
+        found = self._nids.get(text)
+        if found is None:
+            self._give(transaction, [text])
+            found = TextNid(transaction.value("SELECT text_nid FROM texts WHERE text = ?", (text,)))
+        return found
+
     def known(self, texts: Collection[str]) -> dict[str, TextNid]:
         """The number of each string that has one."""
         cached = self._nids

@@ -81,6 +81,10 @@ class AccountsPart:
     erased: ErasedUsers
     blueprints: list[Blueprint]
 
+    def guests_among(self, user_nids: Collection[UserNid]) -> list[UserNid]:
+        """Those of some users who are guests here."""
+        return [UserNid(nid) for nid, one in self.users.find_many(user_nids).items() if one.is_guest]
+
     def ended(self, user_nids: Collection[UserNid]) -> dict[UserNid, UserId]:
         """Those of some users whose accounts have ended."""
         return {nid: one.user_id for nid, one in self.users.find_many(user_nids).items() if one.is_deactivated}

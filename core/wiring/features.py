@@ -8,6 +8,7 @@ VERSIONS = ("r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v
 
 UNSTABLE_FEATURES = {
     "org.matrix.e2e_cross_signing": True,
+    "org.matrix.simplified_msc3575": True,  # sliding sync
     "org.matrix.msc3440.stable": True,  # threads
     "org.matrix.msc3715.stable": True,  # relations in either direction
     "org.matrix.msc3856.stable": True,  # the list of threads
@@ -16,6 +17,10 @@ UNSTABLE_FEATURES = {
     "org.matrix.msc3030": True,  # jumping to a date, which has an unstable path of its own
     "org.matrix.msc3030.stable": True,
     "org.matrix.msc4155": True,  # lists of those whose invites are wanted
+    "org.matrix.msc3266": True,  # room summaries
+    "org.matrix.msc3827.stable": True,  # room types in the directory
+    "uk.half-shot.msc2666.query_mutual_rooms": True,
+    "uk.half-shot.msc2666.query_mutual_rooms.stable": True,
     "org.matrix.msc4380.stable": True,  # blocking all invites
 }
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from core.graph.graph import Graph
 from core.hooks.declarations import Consumer, LogKind, LogLine, StateChange
+from core.hooks.errors import PluginError
 from core.hooks.manager import Contribution, PluginManager
 from core.ids import EventId, EventNid, Position, RoomNid, UserId
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, ConsumerRunner
 from core.storage.cursors import CursorStore
-from core.storage.log import Kind, Line, LogReader
+from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.receipts import ReceiptStore
 
 _KINDS = {
@@ -122,6 +123,11 @@ class PluginConsumer:
         return max(1, self._consumer.batch_size)
 
     @property
+    def settle_seconds(self) -> float:
+        """How long new lines gather before the plugin gets them."""
+        return self._consumer.settle_seconds
+
+    @property
     def is_from_start(self) -> bool:
         """Whether it begins with the log, where it has never run."""
         return self._consumer.from_start
@@ -146,3 +152,19 @@ class PluginConsumer:
         if batch:
             name, seconds = f"consumer:{self._consumer.name}", self._consumer.time_limit_seconds
             self._plugins.run(self._plugin, name, seconds, self._consumer.handle, batch)
+
+
+class CatchUp:
+    """Waits for one plugin's consumers."""
+
+    def __init__(self, plugin: str, runners: Sequence[ConsumerRunner], tail: LogTail) -> None:
+        self._prefix = f"plugin:{plugin}:"
+        self._runners = {runner.consumer.name: runner for runner in runners}
+        self._tail = tail
+
+    def __call__(self, consumer: str, seconds: float) -> bool:
+        """Whether the consumer has handled what is in the log now, within `seconds`. Raises PluginError."""
+        runner = self._runners.get(self._prefix + consumer)
+        if runner is None:
+            raise PluginError(f"There is no consumer {consumer} to catch up with.")
+        return runner.wait_for(self._tail.position, seconds)

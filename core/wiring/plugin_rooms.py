@@ -14,6 +14,7 @@ from core.graph.client_events import ClientEvents, Viewer
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
+from core.hooks.api import EventContext
 from core.ids import EventId, Requester, RoomId, RoomNid, ServerName, UserId, UserNid, server_of
 from core.rooms.membership import Memberships
 from core.rooms.room_view import GraphRoomView
@@ -114,13 +115,21 @@ class PluginRooms:
         self, viewer: UserId, event_id: EventId, before: int, after: int
     ) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
         """Up to `before` events before and `after` events after an event, as the viewer may see them, nearest first."""
+        context = self.context(viewer, event_id, before, after)
+        return context.before, context.after
+
+    def context(self, viewer: UserId, event_id: EventId, before: int, after: int) -> EventContext:
+        """As `around`, with the tokens from which a client pages on in either direction. Raises NotFound."""
         stored = self._graph.events.by_id(event_id)
         if stored is None or not self._shown(viewer, [stored]):
             raise NotFound(f"There is no event {event_id} that {viewer} can see.")
-        back, forth = self._graph.history.around(stored)
-        earlier = self._graph.history.page(stored.room_nid, back, True, before)
-        later = self._graph.history.page(stored.room_nid, forth, False, after)
-        return self._shown(viewer, earlier.events), self._shown(viewer, later.events)
+        history = self._graph.history
+        back, forth = history.around(stored)
+        earlier = history.page(stored.room_nid, back, True, before).events if before > 0 else []
+        later = history.page(stored.room_nid, forth, False, after).events if after > 0 else []
+        start = history.around(earlier[-1])[0] if earlier else back
+        end = history.around(later[-1])[1] if later else forth
+        return EventContext(self._shown(viewer, earlier), self._shown(viewer, later), str(start), str(end))
 
     def _shown(self, viewer: UserId, events: Sequence[StoredEvent]) -> list[dict[str, Any]]:
         """Those of one room's events that the viewer may see, in the client format."""

@@ -26,7 +26,7 @@ from core.storage.receipts import ReceiptStore
 from core.sync.plugin_sections import PluginSync
 from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
-from core.wiring.plugin_consumers import LogTranslator, PluginConsumer
+from core.wiring.plugin_consumers import CatchUp, LogTranslator, PluginConsumer
 from core.wiring.plugin_endpoints import endpoints_of_plugins
 from core.wiring.plugin_jobs import JobRunner
 from core.wiring.plugin_rooms import PluginRooms
@@ -97,13 +97,14 @@ def build_plugins(
     works = {name: PluginWork(plugins, name) for name in ground.apis}
     endpoints = plugins.contributions(contributions.contribute_blueprints)
     jobs = plugins.contributions(contributions.contribute_background_jobs)
+    consumers = _consumers(ground, rooms)
     return PluginsPart(
         plugins,
         endpoints_of_plugins(plugins, endpoints, blueprints),
         ContributedEdus(plugins, plugins.contributions(contributions.contribute_edus), OUR_EDUS),
-        _consumers(ground, rooms),
+        consumers,
         [JobRunner(plugins, one, leases) for one in jobs],
-        _facades(ground, accounts, rooms, sync, doors, works),
+        _facades(ground, accounts, rooms, sync, doors, works, consumers),
         list(works.values()),
     )
 
@@ -115,6 +116,7 @@ def _facades(
     sync: SyncPart,
     doors: Doors,
     works: Mapping[str, PluginWork],
+    consumers: Sequence[ConsumerRunner],
 ) -> list[tuple[LateApi, Services]]:
     """What each plugin's `PluginApi` is to reach."""
     graph, storage = rooms.graph, ground.storage
@@ -146,6 +148,7 @@ def _facades(
                 media=doors.media,
                 work=works[name],
                 send_mail=doors.send_mail,
+                catch_up=CatchUp(name, consumers, storage.tail),
             ),
         )
         for name, api in ground.apis.items()
@@ -170,14 +173,18 @@ def _consumers(ground: Ground, rooms: RoomsPart) -> list[ConsumerRunner]:
     runners = []
     for one in found:
         consumer = PluginConsumer(plugins, one, translator, storage.log, storage.cursors)
-        runners.append(_runner(storage, consumer, consumer.is_from_start, consumer.batch_size))
+        runners.append(_runner(storage, consumer, consumer.is_from_start, consumer.batch_size, consumer.settle_seconds))
     if plugins.has(observers.room_gone):
         runners.append(_runner(storage, GoneRooms(graph, plugins, ground.server_name)))
     return runners
 
 
 def _runner(
-    storage: Storage, consumer: FollowsTheLog, from_start: bool = False, batch_size: int = LINES_PER_BATCH
+    storage: Storage,
+    consumer: FollowsTheLog,
+    from_start: bool = False,
+    batch_size: int = LINES_PER_BATCH,
+    settle_seconds: float = 0.0,
 ) -> ConsumerRunner:
     return ConsumerRunner(
         consumer,
@@ -189,6 +196,7 @@ def _runner(
         storage.fence,
         from_the_beginning=from_start,
         lines_per_batch=batch_size,
+        settle_s=settle_seconds,
     )
 
 

@@ -35,6 +35,7 @@ from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
 from core.rooms.creation import RoomCreation
 from core.rooms.departures import Departures
+from core.rooms.guest_access import GuestDepartures
 from core.rooms.membership import Memberships
 from core.rooms.paging import Paging
 from core.rooms.personal_settings import PersonalSettings
@@ -97,6 +98,7 @@ class RoomsPart:
     sending: Sending
     aliases: Aliases
     profile_updates: ProfileUpdates
+    guest_departures: GuestDepartures
     blueprints: list[Blueprint]
 
 
@@ -149,6 +151,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         sending=sending,
         aliases=aliases,
         profile_updates=ProfileUpdates(graph, profiles),
+        guest_departures=GuestDepartures(graph, accounts.guests_among),
         blueprints=[
             _create_room(ground, accounts, creation),
             room_membership.blueprint(memberships, aliases, by_address, accounts.gate),

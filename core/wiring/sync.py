@@ -58,6 +58,7 @@ class SyncPart:
     receipt_store: ReceiptStore
     typing_book: TypingBook
     activity: Activity
+    changes: StateChangeReader
     blueprints: list[Blueprint]
 
 
@@ -115,4 +116,4 @@ def build_sync(
     filters = SyncFilters(accounts.filters)
     activity = Activity(ground.plugins)
     blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, activity, blueprints)
+    return SyncPart(notifier, service, receipt_store, typing_book, activity, changes, blueprints)

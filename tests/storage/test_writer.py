@@ -3,6 +3,7 @@
 import socket
 
 import gevent
+import pytest
 
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
@@ -87,3 +88,13 @@ def test_a_writer_with_much_to_do_lets_the_sockets_be_served(tmp_path):
     bulk.get()
     writer.close()
     database.close()
+
+
+def test_a_string_may_be_numbered_with_what_needs_it(database, writer):
+    interner = Interner(database, writer)
+    with pytest.raises(ZeroDivisionError):
+        writer.submit(lambda transaction: interner.nid_in(transaction, "lost") / 0)
+    nid = writer.submit(lambda transaction: interner.nid_in(transaction, "kept"))
+    assert writer.submit(lambda transaction: interner.nid_in(transaction, "kept")) == nid
+    assert interner.find("kept") == nid
+    assert interner.find("lost") is None

@@ -29,7 +29,7 @@ def blueprint(sending: Sending, memberships: Memberships, reading: Reading, gate
     @bp.put("/_matrix/client/v3/rooms/<room_id>/state/<event_type>", defaults={"state_key": ""})
     def set_room_state_with_key(room_id: str, event_type: str, state_key: str) -> ResponseReturnValue:
         """Send a state event."""
-        requester = gate.authenticate(request)
+        requester = gate.authenticate(request, allow_guest=True)
         gate.limit(requester, "rc_message")
         content = read_json(request)
         if event_type == "m.room.member":

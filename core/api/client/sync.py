@@ -38,27 +38,30 @@ class SyncQuery(JsonSchema):
 
 
 class RepeatedQueries:
-    """Reads queries. A client sends the same again and again but for `since`, so the rest is checked once."""
+    """Reads queries. A client sends the same again and again but for `moving`, so the rest is checked once."""
 
-    def __init__(self) -> None:
-        self._schema = SyncQuery()
+    def __init__(self, schema: JsonSchema | None = None, moving: str = "since") -> None:
+        self._schema = schema or SyncQuery()
+        self._moving = moving
+        self._start = f"{moving}="
         self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def load(self, asked: Request) -> tuple[dict[str, Any], str]:
-        """(the checked parameters, since). Raises InvalidParam."""
+        """(the checked parameters, the moving one, '' without). Raises InvalidParam."""
+        start = self._start
         parts = asked.environ.get("QUERY_STRING", "").split("&")
-        rest = "&".join([part for part in parts if not part.startswith("since=")])
-        given = [part for part in parts if part.startswith("since=")]
-        since = unquote_plus(given[0][6:]) if given else ""
+        rest = "&".join([part for part in parts if not part.startswith(start)])
+        given = [part for part in parts if part.startswith(start)]
+        moving = unquote_plus(given[0][len(start) :]) if given else ""
         known = self._known.get(rest)
         if known is not None:
-            return known, since
+            return known, moving
         values = load_query(self._schema, asked)
-        if values["since"] == since and len(rest) <= REMEMBERED_CHARACTERS:
+        if values[self._moving] == moving and len(rest) <= REMEMBERED_CHARACTERS:
             self._known[rest] = values
             if len(self._known) > REMEMBERED_QUERIES:
                 self._known.popitem(last=False)
-        return values, values["since"]
+        return values, values[self._moving]
 
 
 def blueprint(sync: SyncService, filters: SyncFilters, activity: Activity, gate: Gate) -> Blueprint:

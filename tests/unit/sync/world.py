@@ -18,6 +18,8 @@ from core.ids import DeviceId, EventId, Requester, RoomNid, UserId
 from core.storage.devices import Device, DeviceNid
 from core.sync.asking import SyncRequest
 from core.sync.filters import NO_FILTER
+from core.sync.sliding.request import parse_body
+from core.sync.sliding.service import SlidingRequest
 from core.sync.tokens import SyncToken
 
 VERSION = ROOM_VERSIONS["11"]
@@ -106,3 +108,20 @@ class World:
     def part(self, answer: dict, room: RoomNid) -> dict:
         """What an answer says of a room the user is in."""
         return answer.get("rooms", {}).get("join", {}).get(self.graph.rooms.name(room).room_id, {})
+
+    def slide(self, who: Requester, body: Mapping[str, Any], pos: str = "") -> dict:
+        """One sliding sync."""
+        request = SlidingRequest(who, parse_body(body), pos)
+        return orjson.loads(self.app.sliding.service.sync(request).body)
+
+    def slid(self, answer: dict, room: RoomNid) -> dict:
+        """What a sliding sync's answer says of a room."""
+        return answer["rooms"].get(self.graph.rooms.name(room).room_id, {})
+
+    def let_go(self, who: Requester) -> None:
+        """Memory forgets a user, as it does with those who are away for long."""
+        user, active = self.notifier.user(who.user_nid), self.notifier._active
+        active.drop(user)
+        for room in user.joined:
+            if not active.watchers(room):
+                self.notifier.recent.unwatch(room)

@@ -1,0 +1,64 @@
+"""Picks required state out of a room's state, by number. What is wanted is looked up, not searched for, where it can be.
+
+Wildcards over state keys take a look at every key; since nearly all keys of a large room are its members, the others
+are kept apart for each state that was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.graph.caches import ByteCache
+from core.graph.states import RoomState
+from core.graph.stored_event import StateRef
+from core.ids import EventNid, TextNid
+from core.storage.interning import Interner
+from core.storage.state_lines import StateNidKey
+from core.sync.sliding.required_state import ME, MEMBER, RequiredState
+
+CACHE_BYTES = 16 * 1024 * 1024
+"""How much of states without members is kept."""
+
+Entries = Mapping[StateNidKey, EventNid]
+
+
+class StateChoice:
+    """Chooses."""
+
+    def __init__(self, texts: Interner) -> None:
+        self._texts = texts
+        self._others: ByteCache[StateRef, dict[StateNidKey, EventNid]] = ByteCache(CACHE_BYTES)
+        self.member_type: TextNid = texts.nid(MEMBER)
+
+    def of(self, state: RoomState, required: RequiredState, me: str) -> dict[StateNidKey, EventNid]:
+        """The events of `state` that are required, lazy members apart. `me` is the asker's id."""
+        entries = state.nids()
+        if required.is_everything:
+            return dict(entries)
+        find = self._texts.find
+        found: dict[StateNidKey, EventNid] = {}
+        for type_, key in required.pairs:
+            type_nid, key_nid = find(type_), find(me if key == ME else key)
+            if type_nid is not None and key_nid is not None and (nid := entries.get((type_nid, key_nid))) is not None:
+                found[type_nid, key_nid] = nid
+        if required.types or required.keys:
+            types = {find(type_) for type_ in required.types}
+            keys = {find(me if key == ME else key) for key in required.keys}
+            searched = entries if required.is_scattered else self._without_members(state, entries)
+            for place, nid in searched.items():
+                if place[0] in types or place[1] in keys:
+                    found[place] = nid
+        return found
+
+    def matches(self, key: StateNidKey, required: RequiredState, me: str) -> bool:
+        """Whether one state key is required."""
+        return required.matches(self._texts.text(key[0]), self._texts.text(key[1]), me)
+
+    def _without_members(self, state: RoomState, entries: Entries) -> Entries:
+        known = None if state.ref is None else self._others.get(state.ref)
+        if known is None:
+            members = self.member_type
+            known = {key: nid for key, nid in entries.items() if key[0] != members}
+            if state.ref is not None:
+                self._others.put(state.ref, known, 300 + 150 * len(known))
+        return known
