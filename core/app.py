@@ -11,6 +11,7 @@ from typing import Any
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
+from core.federation.remote_device_keys import RemoteDeviceKeys
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
@@ -29,7 +30,7 @@ from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.ground import Ground, build_ground
 from core.wiring.media import build_media
-from core.wiring.outbound_senders import build_senders
+from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
 from core.wiring.plugin_work import NoFederation
@@ -55,7 +56,9 @@ class App:
         profiles = FederatedProfiles(self.federation.servers)
         self.accounts = build_accounts(self.ground, self.push_rules, self.addresses, going, profiles)
         self.management = build_account_management(self.ground, self.accounts, self.addresses)
-        self.encryption = build_encryption(self.ground, self.accounts)
+        self.inboxes = build_inboxes(self.ground)
+        keys = RemoteDeviceKeys(self.federation.servers)
+        self.encryption = build_encryption(self.ground, self.accounts, keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
         self.directory = build_directory(self.ground, self.accounts, self.rooms)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
@@ -66,7 +69,7 @@ class App:
         self.sliding = build_sliding(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter, self.sync
         )
-        self.senders = build_senders(self.ground, self.rooms, self.federation)
+        self.senders = build_senders(self.ground, self.rooms, self.federation, self.encryption.queries, self.inboxes)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation

@@ -25,6 +25,7 @@ from core.federation.remote_errors import RemoteRefusal
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, ServerName, TextNid
 from core.storage.outbound_destinations import OutboundDestinationStore, Told
+from core.storage.outbound_inboxes import OutboundInboxStore
 
 MAX_PDUS = 50
 MAX_EDUS = 100
@@ -47,6 +48,7 @@ class DestinationSender:
         origin: ServerName,
         told: Told,
         store: OutboundDestinationStore,
+        inbox: OutboundInboxStore,
         calls: ServerCalls,
         backoff: Backoff,
         ours: Callable[[Sequence[EventNid]], list[StoredEvent]],
@@ -58,6 +60,8 @@ class DestinationSender:
         self._done = told.position
         self._sending = told.sending
         self._store = store
+        self._inbox = inbox
+        self._has_messages = False
         self._calls = calls
         self._backoff = backoff
         self._ours = ours
@@ -99,6 +103,11 @@ class DestinationSender:
         self._edus[key] = edu
         self._has_work.set()
 
+    def has_messages(self) -> None:
+        """Something was put into the server's inbox."""
+        self._has_messages = True
+        self._has_work.set()
+
     def revive(self) -> None:
         """The server is there again."""
         self._has_work.set()
@@ -126,8 +135,9 @@ class DestinationSender:
     def _send_next(self) -> bool:
         """Send a transaction; False where there is nothing left to say."""
         upto, events = self._take()
-        edus = dict(list(self._edus.items())[:MAX_EDUS])
-        if not events and not edus:
+        messages = self._messages()
+        edus = dict(list(self._edus.items())[: MAX_EDUS - len(messages)])
+        if not events and not edus and not messages:
             if upto > self._done:
                 self._finish(upto)
                 return True
@@ -139,18 +149,34 @@ class DestinationSender:
         else:
             txn_id = f"{self._done}-e{time.time_ns()}"
         try:
-            self._calls.send_transaction(self.server, txn_id, self._body(events, list(edus.values())))
+            self._calls.send_transaction(
+                self.server, txn_id, self._body(events, [*(one for _, one in messages), *edus.values()])
+            )
         except RemoteRefusal as refusal:
             if not 400 <= refusal.answered_status < 500 or refusal.answered_status == 429:
                 raise
             self._bisect(events, upto, refusal)
+            taken = messages if len(events) <= 1 else []
         else:
             self._most = MAX_PDUS
             self._finish(upto)
+            taken = messages
+        if taken:
+            self._inbox.remove([number for number, _ in taken])
         for key, edu in edus.items():
             if self._edus.get(key) is edu:
                 del self._edus[key]
         return True
+
+    def _messages(self) -> list[tuple[int, Edu]]:
+        """To-device messages, which stay in the inbox until they were taken."""
+        if not self._has_messages:
+            return []
+        found = self._inbox.first(self.server, MAX_EDUS // 2)
+        self._has_messages = bool(found)
+        return [
+            (number, {"edu_type": "m.direct_to_device", "content": orjson.loads(content)}) for number, content in found
+        ]
 
     def _take(self) -> tuple[int, list[StoredEvent]]:
         """The next events, and the position after which to go on; they stay where they are until they were sent."""

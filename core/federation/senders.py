@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 import gevent
+import orjson
 from gevent.event import Event as Signal
 
+from core.encryption.queries import KeyQueries
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
 from core.federation.destination_sender import DestinationSender, Edu
+from core.federation.outbound_inboxes import OutboundInboxes
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, server_of
@@ -47,6 +50,8 @@ class Senders:
         calls: ServerCalls,
         backoff: Backoff,
         allowed: AllowedServers,
+        inboxes: OutboundInboxes,
+        queries: KeyQueries,
     ) -> None:
         self._graph = graph
         self._log = log
@@ -56,6 +61,9 @@ class Senders:
         self._calls = calls
         self._backoff = backoff
         self._allowed = allowed
+        self._inboxes = inboxes
+        self._queries = queries
+        inboxes.on_post = self._posted
         self._senders: dict[TextNid, DestinationSender] = {}
         self._by_name: dict[ServerName, DestinationSender] = {}
         self._routed = 0
@@ -75,6 +83,8 @@ class Senders:
         names = self._graph.texts.texts(rows.keys())
         for nid, told in rows.items():
             self._add(told, ServerName(names[nid])).start(self._routed)
+        for server in self._inboxes.store.servers():
+            self._posted(server)
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
@@ -109,6 +119,27 @@ class Senders:
         self._edus.append(tell)
         self._has_work.set()
 
+    def _posted(self, server: ServerName) -> None:
+        def tell() -> None:
+            for sender in self._for((self._graph.texts.nid(server),), self._routed):
+                sender.has_messages()
+
+        self._edus.append(tell)
+        self._has_work.set()
+
+    def _tell_of_devices(self, user_nid: int, position: int) -> None:
+        """Tell who shares rooms with a user of ours that the user's devices changed."""
+        user_id = UserId(self._graph.texts.text(user_nid))
+        if server_of(user_id) != self._allowed.own:
+            return
+        servers = self._for(self._graph.servers.sharing(TextNid(user_nid)), self._routed)
+        devices = orjson.loads(self._queries.device_list(user_id, with_names=True))["devices"] if servers else []
+        for device in devices:
+            content = {**device, "user_id": user_id, "stream_id": position, "prev_id": [position - 1]}
+            key = ("m.device_list_update", user_id, device["device_id"])
+            for sender in servers:
+                sender.tell(key, {"edu_type": "m.device_list_update", "content": content})
+
     def _notice(self, lines: list[Line]) -> None:
         self._has_work.set()
 
@@ -133,10 +164,14 @@ class Senders:
     def _route(self) -> None:
         while self._routed < self._tail.position:
             upto = int(self._tail.position)
-            lines = self._log.lines(self._routed, upto, (Kind.EVENT,), LINES_PER_BATCH)
+            lines = self._log.lines(self._routed, upto, (Kind.EVENT, Kind.DEVICE_LIST), LINES_PER_BATCH)
             if len(lines) == LINES_PER_BATCH:
                 upto = lines[-1].position
-            positions = {EventNid(line.reference): line.position for line in lines}
+            for line in lines:
+                if line.kind is Kind.DEVICE_LIST and line.subject == line.reference:
+                    self._tell_of_devices(line.subject, line.position)
+            events = [line for line in lines if line.kind is Kind.EVENT]
+            positions = {EventNid(line.reference): line.position for line in events}
             for stored in self._ours(list(positions)):
                 for sender in self._for(self._servers_for(stored), positions[stored.nid] - 1):
                     sender.wake(positions[stored.nid], stored.nid)
@@ -176,6 +211,15 @@ class Senders:
         return name != self._allowed.own and self._allowed.allows(name)
 
     def _add(self, told: Told, name: ServerName) -> DestinationSender:
-        sender = DestinationSender(name, self._allowed.own, told, self._store, self._calls, self._backoff, self._ours)
+        sender = DestinationSender(
+            name,
+            self._allowed.own,
+            told,
+            self._store,
+            self._inboxes.store,
+            self._calls,
+            self._backoff,
+            self._ours,
+        )
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender

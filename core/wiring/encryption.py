@@ -18,7 +18,7 @@ from core.encryption.key_backup import KeyBackup
 from core.encryption.key_counts import KeyCounts
 from core.encryption.queries import KeyQueries
 from core.encryption.recent_changes import RecentChanges
-from core.encryption.remote import NoRemoteInboxes, NoRemoteKeys
+from core.encryption.remote import RemoteInboxes, RemoteKeys
 from core.encryption.signatures import SignatureUploads
 from core.encryption.sync_sections import DeviceListSection, KeyCountSection, ToDeviceSection
 from core.encryption.to_device import ToDevice
@@ -56,13 +56,14 @@ def device_departures(ground: Ground) -> DeviceDepartures:
     return DeviceDepartures(DeviceKeyStore(database), OneTimeKeyStore(database), ToDeviceStore(database))
 
 
-def build_encryption(ground: Ground, accounts: AccountsPart) -> EncryptionPart:
+def build_encryption(
+    ground: Ground, accounts: AccountsPart, remote: RemoteKeys, inboxes: RemoteInboxes
+) -> EncryptionPart:
     """Build the part over an open database."""
     storage, name, gate = ground.storage, ground.server_name, accounts.gate
     database, writer, interner = storage.database, storage.writer, storage.interner
     device_keys, one_time_keys = DeviceKeyStore(database), OneTimeKeyStore(database)
     cross_keys, messages = CrossSigningStore(database), ToDeviceStore(database)
-    remote, inboxes = NoRemoteKeys(), NoRemoteInboxes()
     uploads = KeyUploads(accounts.devices, device_keys, one_time_keys, cross_keys, writer)
     queries = KeyQueries(name, device_keys, cross_keys, interner, remote)
     claims = KeyClaims(name, one_time_keys, messages, remote, writer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.api.federation import invites, room_events, room_membership, transactions
+from core.api.federation import invites, room_events, room_membership, transactions, user_keys
 from core.federation.auth_chains import AuthChains
 from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
@@ -93,6 +93,7 @@ def build_federated_rooms(
             invites.blueprint(inviting, federation.gate),
             room_events.blueprint(serving, federation.gate),
             transactions.blueprint(receiving, federation.gate),
+            user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
         ],
     )
 

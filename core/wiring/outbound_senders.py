@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from core.encryption.queries import KeyQueries
+from core.federation.outbound_inboxes import OutboundInboxes
 from core.federation.senders import Senders
 from core.storage.outbound_destinations import OutboundDestinationStore
+from core.storage.outbound_inboxes import OutboundInboxStore
 from core.storage.outbound_relays import OutboundRelayStore
 from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
 
 
-def build_senders(ground: Ground, rooms: RoomsPart, federation: FederationGround) -> Senders:
+def build_inboxes(ground: Ground) -> OutboundInboxes:
+    """The queues of to-device messages; encryption is built with them."""
+    return OutboundInboxes(OutboundInboxStore(ground.storage.database, ground.storage.writer))
+
+
+def build_senders(
+    ground: Ground, rooms: RoomsPart, federation: FederationGround, queries: KeyQueries, inboxes: OutboundInboxes
+) -> Senders:
     """Build the part over an open database."""
     storage = ground.storage
     return Senders(
@@ -22,4 +32,6 @@ def build_senders(ground: Ground, rooms: RoomsPart, federation: FederationGround
         federation.servers,
         federation.backoff,
         federation.allowed,
+        inboxes,
+        queries,
     )
