@@ -173,9 +173,14 @@ def pdu_bytes(event: Event) -> bytes:
     pdu = event.pdu
     if "unsigned" in pdu:
         pdu = {key: value for key, value in pdu.items() if key != "unsigned"}
-    return encode(pdu, strict=False)
+    return _compact(encode(pdu, strict=False))
 
 
 def redacted_bytes(event: Event) -> bytes:
     """The bytes to store once the event is redacted."""
-    return encode(redact(event.pdu, event.version), strict=False)
+    return _compact(encode(redact(event.pdu, event.version), strict=False))
+
+
+def _compact(encoded: bytes) -> bytes:
+    """The same bytes in memory of their own size: what the encoder returns holds on to its buffer, 4 KB and more."""
+    return bytes(memoryview(encoded))
