@@ -33,7 +33,7 @@ class AuthChains:
             parents = {parent for _, auth in edges.values() for parent in auth}
             level = parents - found
             found |= level
-            gevent.sleep(0)
+            gevent.idle()
         return list(self._graph.events.by_nids(sorted(found)).values())
 
 

@@ -36,7 +36,7 @@ class Outliers:
         ordered = [event for event in in_order(list(new.values())) if _rests_on(event, ready)]
         for start in range(0, len(ordered), EVENTS_AT_ONCE):
             self._append(room, ordered[start : start + EVENTS_AT_ONCE])
-            gevent.sleep(0)
+            gevent.idle()
 
     def known(self, event_ids: Iterable[EventId]) -> set[EventId]:
         """Those of `event_ids` that are in the graph."""
@@ -44,7 +44,7 @@ class Outliers:
         found: set[EventId] = set()
         for start in range(0, len(listed), EVENTS_AT_ONCE):
             found |= self._graph.events.by_ids(listed[start : start + EVENTS_AT_ONCE]).keys()
-            gevent.sleep(0)
+            gevent.idle()
         return found
 
     def _append(self, room: RoomNid, events: Sequence[Event]) -> None:

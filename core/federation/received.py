@@ -48,7 +48,7 @@ class ReceivedEvents:
         while chunk := list(islice(source, EVENTS_AT_ONCE)):
             for pdu in chunk:
                 self._read(pdu, version, room_id, parsed, checked.problems)
-            gevent.sleep(0)
+            gevent.idle()
         failures = self._signatures.failures(parsed.values())
         checked.problems.update({str(event_id): reason for event_id, reason in failures.items()})
         checked.events = [event for event_id, event in parsed.items() if event_id not in failures]

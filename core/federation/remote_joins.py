@@ -109,7 +109,7 @@ class RemoteJoins:
                     self._take(told, waiting, join.version, join.room_id)
                     waiting.clear()
                 if len(waiting) % 50 == 49:
-                    gevent.sleep(0)
+                    gevent.idle()
         except ValueError as error:
             raise RemoteNonsense(server, f"it is not the JSON that was asked for: {error}.") from error
         self._take(told, waiting, join.version, join.room_id)
