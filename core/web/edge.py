@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from flask import Flask
 
+from core.web.direct import DirectViews, answer
 from core.web.listeners import Listeners
 from core.web.paths import routing_path
 from core.web.request_ids import REQUEST_ID, request_ids
@@ -56,6 +57,7 @@ class Edge:
     def __init__(self, flask: Flask, settings: WebSettings, metrics: RequestMetrics | None) -> None:
         self.flask = flask
         self._inner = flask.wsgi_app
+        self._direct = DirectViews(flask)
         self._aliases = settings.alias_paths
         self._listeners = Listeners(settings.listeners, settings.default_listener)
         self._next_id = request_ids()
@@ -84,15 +86,19 @@ class Edge:
             headers.extend(CORS_HEADERS)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
-        if environ["REQUEST_METHOD"] == "OPTIONS":
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
             start_response("204 No Content", list(_PREFLIGHT_HEADERS))
             return ()
-        if listener.offers(path):
-            body = self._inner(environ, start)
-        else:
+        if not listener.offers(path):
             answered = "404 Not Found"
             start_response(answered, list(_NOT_OFFERED_HEADERS))
-            body = () if environ["REQUEST_METHOD"] == "HEAD" else (_NOT_OFFERED,)
+            body = () if method == "HEAD" else (_NOT_OFFERED,)
+        elif (found := self._direct.find(method, path)) is not None:
+            endpoint, view = found
+            body = answer(view, environ, start)
+        else:
+            body = self._inner(environ, start)
         self._finish(environ, endpoint, answered[:3], perf_counter() - began)
         return body
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from core.errors import LimitExceeded, MatrixError
@@ -28,6 +28,15 @@ def answer_errors(flask: Flask) -> None:
     flask.register_error_handler(MatrixError, reply_to_matrix_error)
     flask.register_error_handler(HTTPException, reply_to_http_error)
     flask.register_error_handler(Exception, reply_to_defect)
+
+
+def reply_to(error: Exception, asked: Request) -> Response:
+    """The answer to whatever a view raised, for views that are called without Flask."""
+    if isinstance(error, MatrixError):
+        return reply_to_matrix_error(error)
+    if isinstance(error, HTTPException):
+        return reply_to_http_error(error)
+    return reply_to_defect(error, asked)
 
 
 def reply_to_matrix_error(error: MatrixError) -> Response:
@@ -57,9 +66,10 @@ def reply_to_http_error(error: HTTPException) -> Response:
     return reply
 
 
-def reply_to_defect(error: Exception) -> Response:
+def reply_to_defect(error: Exception, asked: Request | None = None) -> Response:
     """A 500 that shows nothing but the request id under which the log has the traceback."""
+    asked = asked or request
     request_id = REQUEST_ID.get()
-    _log.error("Request %s failed (%s %s)", request_id, request.method, request.endpoint, exc_info=error)
+    _log.error("Request %s failed (%s %s)", request_id, asked.method, asked.endpoint or asked.path, exc_info=error)
     sentence = f"The server failed to answer; its log says why under request {request_id}."
     return json_reply({"errcode": "M_UNKNOWN", "error": sentence, "request_id": request_id}, 500)

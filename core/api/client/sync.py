@@ -6,8 +6,7 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import unquote_plus
 
-from flask import Blueprint, Request, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request
 from marshmallow.validate import OneOf
 
 from core.sync.activity import Activity
@@ -15,9 +14,10 @@ from core.sync.asking import STATE, SyncRequest
 from core.sync.filters import SyncFilters
 from core.sync.service import SyncService
 from core.sync.tokens import SyncToken
+from core.web.direct import direct
 from core.web.edge import WAITED_KEY
 from core.web.gate import Gate
-from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, json_reply, load_query
+from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, load_query
 
 UNSTABLE_STATE_AFTER = "org.matrix.msc4222.state_after"
 REMEMBERED_QUERIES = 2_000
@@ -69,11 +69,12 @@ def blueprint(sync: SyncService, filters: SyncFilters, activity: Activity, gate:
     bp, queries = Blueprint("client_sync", __name__), RepeatedQueries()
 
     @bp.get("/_matrix/client/v3/sync")
-    def get_sync() -> ResponseReturnValue:
+    @direct
+    def get_sync(asked: Request) -> bytes:
         """What is new since a token."""
-        requester = gate.authenticate(request, allow_guest=True)
-        values, since = queries.load(request)
-        asked = SyncRequest(
+        requester = gate.authenticate(asked, allow_guest=True)
+        values, since = queries.load(asked)
+        wanted = SyncRequest(
             requester=requester,
             filter=filters.find(requester.user_nid, values["filter"]),
             since=SyncToken.parse(since) if since else None,
@@ -82,9 +83,9 @@ def blueprint(sync: SyncService, filters: SyncFilters, activity: Activity, gate:
             state_key=_state_key(values),
         )
         activity.note(requester, values["set_presence"])
-        reply = sync.sync(asked)
-        request.environ[WAITED_KEY] = reply.waited_s
-        return json_reply(reply.body)
+        reply = sync.sync(wanted)
+        asked.environ[WAITED_KEY] = reply.waited_s
+        return reply.body
 
     return bp
 

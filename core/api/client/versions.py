@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request
 
-from core.web.replies import json_reply
+from core.web.direct import direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,9 @@ def blueprint(features: SupportedFeatures) -> Blueprint:
     answer = orjson.dumps({"versions": list(features.versions), "unstable_features": dict(features.unstable_features)})
 
     @bp.get("/_matrix/client/versions")
-    def get_versions() -> ResponseReturnValue:
+    @direct
+    def get_versions(asked: Request) -> bytes:
         """The versions and unstable features served here."""
-        return json_reply(answer)
+        return answer
 
     return bp
