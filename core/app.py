@@ -60,7 +60,7 @@ class App:
         keys = RemoteDeviceKeys(self.federation.servers)
         self.encryption = build_encryption(self.ground, self.accounts, keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
-        self.directory = build_directory(self.ground, self.accounts, self.rooms)
+        self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
         self.sync = build_sync(

@@ -128,6 +128,11 @@ class RemoteMemberships:
         if not self._graph.events.get(event.event_id).is_visible:
             raise Forbidden("The room does not allow this any more.")
 
+    def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """Have the sender's server make an invite of a user of ours, which it then sends us. Raises MatrixError."""
+        partial = {"type": "m.room.member", "room_id": room_id, "sender": sender, "state_key": target}
+        self._calls.exchange_third_party_invite(server_of(sender), room_id, {**partial, "content": content})
+
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """Where another server's alias leads. Raises NotFound, MatrixError."""
         return self._servers.directory(alias, server_of(alias))

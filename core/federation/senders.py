@@ -15,6 +15,7 @@ import orjson
 from gevent.event import Event as Signal
 
 from core.encryption.queries import KeyQueries
+from core.events.signatures import signatures_of
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
@@ -188,12 +189,18 @@ class Senders:
         return [one for one in events if server_of(one.sender) == self._allowed.own or one.event_id in relayed]
 
     def _servers_for(self, stored: StoredEvent) -> set[TextNid]:
-        """The servers in the room right before the event, and that of the user a member event is about."""
+        """The servers in the room right before the event, and that of the user a member event is about.
+
+        Whoever signed it has it. The sender's server may not have: an invite to an address is made by others.
+        """
         found = set(self._graph.servers.in_at(stored.room_nid, stored.main_before))
         if stored.type == "m.room.member" and stored.state_key:
             found.add(self._graph.texts.nid(server_of(stored.state_key)))
         texts = self._graph.texts
-        return found - {texts.find(server_of(stored.sender)), texts.find(self._allowed.own)}
+        have_it = {self._allowed.own}
+        if server_of(stored.sender) != self._allowed.own and signatures_of(stored.event.pdu, server_of(stored.sender)):
+            have_it.add(server_of(stored.sender))
+        return found - {texts.find(name) for name in have_it}
 
     def _for(self, nids: Collection[TextNid], position: int) -> list[DestinationSender]:
         """The senders to some servers; a new one's cursor begins at `position`."""

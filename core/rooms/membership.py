@@ -81,6 +81,9 @@ class Memberships:
         if room is None:
             self._remote.join(user, room_id, via, content)
             self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
+            entered = self._residents.find_local(room_id)
+            if entered is not None:
+                self.carry_settings(requester, entered)
             return room_id
         state = self._graph.states.current(room.room_nid)
         authorizer = self._restricted.authorizing_user(room, state, requester.user_nid, user)

@@ -1,4 +1,4 @@
-"""What the directory needs of other servers. Federation implements it; until then only rooms known here are found."""
+"""What the directory needs of other servers. Federation implements it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.errors import NotFound
 from core.ids import RoomId, ServerName
 
 
@@ -34,15 +33,3 @@ class RemoteDirectory(Protocol):
 
         Spec: Server-Server API, `POST /publicRooms`.
         """
-
-
-class NoRemoteDirectory:
-    """A server that talks to no other."""
-
-    def space(self, room_id: RoomId, via: Sequence[ServerName], is_suggested_only: bool) -> RemoteSpace | None:
-        """None."""
-        return None
-
-    def public_rooms(self, server: ServerName, query: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Raises NotFound."""
-        raise NotFound(f"The room directory of {server} cannot be read: this server does not reach others.")

@@ -24,6 +24,9 @@ class RemoteRooms(Protocol):
     def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
         """Send an invite to a user of another server, which signs it, and append it. Raises MatrixError."""
 
+    def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """Have the sender's server make an invite of a user of ours. Raises MatrixError."""
+
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """Where another server's alias leads, and servers to join through. Raises NotFound."""
 
@@ -54,6 +57,10 @@ class LateRemoteRooms:
         """See RemoteRooms."""
         self._rooms.invite(room_id, sender, target, content)
 
+    def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """See RemoteRooms."""
+        self._rooms.exchange_invite(room_id, sender, target, content)
+
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """See RemoteRooms."""
         return self._rooms.alias(alias)
@@ -75,6 +82,10 @@ class NoRemoteRooms:
     def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
         """Raises NotFound."""
         raise NotFound(f"{target} is a user of another server, and this server does not reach others.")
+
+    def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
+        """Raises NotFound."""
+        raise NotFound(f"{sender} is a user of another server, and this server does not reach others.")
 
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """Raises NotFound."""

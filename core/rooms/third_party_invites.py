@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.errors import Forbidden, Unavailable
+from core.errors import Unavailable
 from core.graph.drafts import Draft
 from core.graph.graph import Graph
 from core.hooks.manager import PluginManager
@@ -97,24 +97,6 @@ class ThirdPartyInvites:
         token, content = _content(kept, who.id_server)
         draft = Draft("m.room.third_party_invite", requester.user_id, content, token)
         self._graph.write.send(room.room_nid, [draft])
-
-    def accept(self, requester: Requester, room_id: RoomId, signed: Mapping[str, Any]) -> None:
-        """Turn the identity server's signature into an invite, right before a join. The auth rules check it.
-
-        Raises Forbidden where the inviter is not of this server, which then has to make the invite.
-        """
-        room = self._access.known(room_id)
-        state = self._graph.states.current(room.room_nid)
-        offered = state.get("m.room.third_party_invite", str(signed.get("token")))
-        if offered is None or signed.get("mxid") != requester.user_id:
-            raise Forbidden("'third_party_signed' is for nobody of this name, or the room has no such invite.")
-        invite = {"display_name": offered.content.get("display_name", ""), "signed": dict(signed)}
-        content = {
-            **self._profiles.member_fields(requester.user_id),
-            "membership": "invite",
-            "third_party_invite": invite,
-        }
-        self._graph.write.send(room.room_nid, [Draft("m.room.member", offered.sender, content, requester.user_id)])
 
     def _letter(self, requester: Requester, room: RoomName, who: Address) -> dict[str, Any]:
         state = self._graph.states.current(room.room_nid)

@@ -14,11 +14,13 @@ from core.api.client import (
     space_hierarchy,
     third_party_lookup,
 )
+from core.api.federation import public_rooms as federation_public_rooms
+from core.api.federation import space_hierarchy as federation_space_hierarchy
+from core.federation.remote_directory import FederatedDirectory
 from core.rooms.discovery import Discovery
 from core.rooms.hierarchy import Hierarchy
 from core.rooms.mutual_rooms import MutualRooms
 from core.rooms.public_rooms import PublicRooms
-from core.rooms.remote_directory import NoRemoteDirectory, RemoteDirectory
 from core.rooms.residents import Residents
 from core.rooms.room_stats import RoomStatsConsumer
 from core.rooms.room_summary import RoomSummaries
@@ -27,6 +29,7 @@ from core.storage.consumers import ConsumerRunner
 from core.storage.log import Kind, Line
 from core.storage.room_stats import RoomStatsStore
 from core.wiring.accounts import AccountsPart
+from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
 
@@ -71,12 +74,12 @@ def build_directory(
     ground: Ground,
     accounts: AccountsPart,
     rooms: RoomsPart,
-    remote: RemoteDirectory | None = None,
+    federation: FederationGround,
     networks: ThirdPartyNetworks | None = None,
 ) -> DirectoryPart:
-    """Build the part over an open database. Without `remote` only rooms known here are found."""
+    """Build the part over an open database."""
     storage, graph, gate, name, settings = ground.storage, rooms.graph, accounts.gate, ground.server_name, ground.config
-    elsewhere = remote or NoRemoteDirectory()
+    elsewhere = FederatedDirectory(federation.graphs, federation.servers, federation.allowed)
     discovery, stats = Discovery(graph, Residents(graph, name)), RoomStatsStore(storage.database)
     runner = ConsumerRunner(
         RoomStatsConsumer(graph, discovery, stats),
@@ -107,5 +110,9 @@ def build_directory(
         space_hierarchy.blueprint(hierarchy, gate),
         mutual_rooms.blueprint(MutualRooms(graph), gate),
         third_party_lookup.blueprint(networks or NoNetworks(), gate),
+        federation_public_rooms.blueprint(
+            public, federation.gate, settings.federation.allow_public_rooms_over_federation
+        ),
+        federation_space_hierarchy.blueprint(hierarchy, federation.gate),
     ]
     return DirectoryPart(discovery, public, hierarchy, runner, blueprints)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.api.federation import invites, room_events, room_membership, transactions, user_keys
+from core.api.federation import invites, room_events, room_membership, third_party_invites, transactions, user_keys
 from core.federation.auth_chains import AuthChains
 from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
@@ -92,6 +92,7 @@ def build_federated_rooms(
             room_membership.blueprint(handshakes, answers, federation.gate),
             invites.blueprint(inviting, federation.gate),
             room_events.blueprint(serving, federation.gate),
+            third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
             user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
         ],

@@ -38,6 +38,7 @@ from core.rooms.departures import Departures
 from core.rooms.guest_access import GuestDepartures
 from core.rooms.membership import Memberships
 from core.rooms.paging import Paging
+from core.rooms.pending_invites import PendingInvites
 from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profile_updates import ProfileUpdates
 from core.rooms.reading import Reading
@@ -46,6 +47,7 @@ from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
 from core.rooms.third_party_invites import AddressBook, ThirdPartyInvites
+from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
@@ -97,6 +99,7 @@ class RoomsPart:
     memberships: Memberships
     sending: Sending
     aliases: Aliases
+    pending_invites: PendingInvites
     profile_updates: ProfileUpdates
     guest_departures: GuestDepartures
     blueprints: list[Blueprint]
@@ -110,8 +113,6 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
     related = RelatedEventStore(storage.database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
-    for follower in (ignored, invite_permissions, bundles):
-        storage.tail.follow(follower.follow)
     erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
     client_events = ClientEvents(
         graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
@@ -128,10 +129,11 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events)
-    storage.tail.follow(reading.follow)
+    for follower in (ignored, invite_permissions, bundles, reading):
+        storage.tail.follow(follower.follow)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
-    looks_up = ground.config.registration.enable_3pid_lookup
-    by_address = ThirdPartyInvites(graph, access, memberships, profiles, book, plugins, looks_up)
+    by_address = _by_address(ground, graph, access, memberships, profiles, book)
+    pending = _pending_invites(ground, accounts, graph, residents, remote, profiles)
     return RoomsPart(
         graph=graph,
         remote=remote,
@@ -150,11 +152,12 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         memberships=memberships,
         sending=sending,
         aliases=aliases,
+        pending_invites=pending,
         profile_updates=ProfileUpdates(graph, profiles),
         guest_departures=GuestDepartures(graph, accounts.guests_among),
         blueprints=[
             _create_room(ground, accounts, creation),
-            room_membership.blueprint(memberships, aliases, by_address, accounts.gate),
+            room_membership.blueprint(memberships, aliases, by_address, pending, accounts.gate),
             room_send.blueprint(sending, accounts.gate),
             room_state.blueprint(sending, memberships, reading, accounts.gate),
             rooms.blueprint(reading, paging, accounts.gate),
@@ -162,6 +165,30 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
             directory.blueprint(aliases, accounts.gate),
         ],
     )
+
+
+def _by_address(
+    ground: Ground,
+    graph: Graph,
+    access: RoomAccess,
+    memberships: Memberships,
+    profiles: MemberProfiles,
+    book: AddressBook,
+) -> ThirdPartyInvites:
+    looks_up = ground.config.registration.enable_3pid_lookup
+    return ThirdPartyInvites(graph, access, memberships, profiles, book, ground.plugins, looks_up)
+
+
+def _pending_invites(
+    ground: Ground,
+    accounts: AccountsPart,
+    graph: Graph,
+    residents: Residents,
+    remote: LateRemoteRooms,
+    profiles: MemberProfiles,
+) -> PendingInvites:
+    relays = OutboundRelayStore(ground.storage.database, ground.storage.writer)
+    return PendingInvites(graph, residents, remote, profiles, accounts.users, relays, ground.server_name)
 
 
 def contributed_fields(plugins: PluginManager) -> ContributedFields:

@@ -31,8 +31,8 @@ def make_server(tmp_path_factory, certificate):
 
 @pytest.fixture(scope="session")
 def alpha(make_server):
-    """The one server."""
-    return make_server()
+    """The one server, which shows its directory."""
+    return make_server(allow_public_rooms_over_federation=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from core.errors import InvalidParam
 from core.ids import MAX_ID_BYTES, Requester, RoomAlias, RoomId, ServerName, UserId, is_room_alias, is_room_id
 from core.rooms.aliases import Aliases
 from core.rooms.membership import Memberships
+from core.rooms.pending_invites import PendingInvites
 from core.rooms.third_party_invites import Address, ThirdPartyInvites
 from core.web.gate import Gate
 from core.web.json_body import read_object
@@ -65,7 +66,9 @@ class ViaQuery(JsonSchema):
     server_name = QueryStrings(ServerNameField(), load_default=list)
 
 
-def blueprint(memberships: Memberships, aliases: Aliases, by_address: ThirdPartyInvites, gate: Gate) -> Blueprint:
+def blueprint(
+    memberships: Memberships, aliases: Aliases, by_address: ThirdPartyInvites, pending: PendingInvites, gate: Gate
+) -> Blueprint:
     """Memberships."""
     address_body = AddressBody()
     bp = Blueprint("client_room_membership", __name__)
@@ -76,7 +79,7 @@ def blueprint(memberships: Memberships, aliases: Aliases, by_address: ThirdParty
         body = load(join_body, request)
         extra = {} if body["reason"] is None else {"reason": body["reason"]}
         if body["third_party_signed"] is not None:
-            by_address.accept(requester, room_id, body["third_party_signed"])
+            via = [*pending.accept(requester.user_id, room_id, body["third_party_signed"]), *via]
         return json_reply({"room_id": memberships.join(requester, room_id, via, extra)})
 
     @bp.post("/_matrix/client/v3/rooms/<room_id>/join")
