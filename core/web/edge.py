@@ -90,6 +90,7 @@ class Edge:
         if method == "OPTIONS":
             start_response("204 No Content", list(_PREFLIGHT_HEADERS))
             return ()
+        body: Iterable[bytes]
         if not listener.offers(path):
             answered = "404 Not Found"
             start_response(answered, list(_NOT_OFFERED_HEADERS))
