@@ -65,7 +65,7 @@ class RequestAuthentication:
         if not is_signed_by(covered, claim.signature, key):
             raise BadSignature(
                 f"The signature of {claim.origin} with {claim.key_id} does not fit the request: method, target, "
-                "destination and body must arrive as they were signed."
+                "destination and body must arrive as they were signed. A reverse proxy must not decode or rewrite the path."
             )
         self._backoff.called(claim.origin)
         return claim.origin
