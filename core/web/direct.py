@@ -26,7 +26,7 @@ DirectView = Callable[[Request], bytes]
 """From the request to JSON that is ready; raises like every other view."""
 
 
-class direct:  # noqa: N801 - a decorator
+class direct:
     """Marks a view that needs nothing of Flask. Put it below the route:
 
     @bp.get("/_matrix/client/v3/account/whoami")
