@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from core.banner import banner
@@ -58,14 +58,23 @@ class Application:
         set_up_logging(config.logging)
         for sentence in config.warnings:
             logging.getLogger("core.config").warning("%s", sentence)
-        from core.app import build  # heavy, and only needed here
-
-        self._app = build(config)
+        self._app = _load()(config)
         self._app.start()
         if config.server.gc_thresholds is not None:
             gc.set_threshold(*config.server.gc_thresholds)
         gc.collect()
         gc.freeze()  # what is loaded by now stays; later collections need not look at it
+
+
+def _load() -> Callable[[Config], Any]:
+    """Import the server. What that makes stays; looking for garbage in it over and over would double the time."""
+    gc.disable()
+    try:
+        from core.app import build  # heavy, and only needed here
+    finally:
+        gc.freeze()
+        gc.enable()
+    return build
 
 
 application = Application()

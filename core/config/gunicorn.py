@@ -18,7 +18,7 @@ from core.config.model import Config
 from core.config.open_files import for_clients
 from core.config.problems import ConfigError
 
-WORKER = "core.web.worker.Worker"
+WORKER = "core.web.late_worker.LateWorker"
 EXIT_CODE = 2
 _USEFUL_FILES = 131_072
 
@@ -125,7 +125,10 @@ def _hooks(config: Config) -> dict[str, Any]:
 
     def post_fork(server: Any, worker: Any) -> None:
         from core.config.sockets import describe
+        from core.web.late_worker import LateWorker
 
+        if isinstance(worker, LateWorker):
+            worker.load()
         worker.config = config
         describe(worker, server.cfg.address, config)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,6 +59,9 @@ class NoBundles:
         return {}
 
 
+_Parts = tuple[bytes, bytes | None]
+"""(the object without its closing brace, the unsigned fields that never change, None where not looked up)."""
+
 _MEMBERSHIP = {name: b',"membership":"%b"' % name.encode() for name in MEMBERSHIPS}
 
 
@@ -85,7 +88,7 @@ class ClientEvents:
         self._transactions = transactions
         self._bundles = bundles or NoBundles()
         self._now_ms = now_ms
-        self._cache: ByteCache[tuple[EventNid, int], tuple[bytes, bytes | None]] = ByteCache(cache_bytes)
+        self._cache: ByteCache[tuple[EventNid, int], _Parts] = ByteCache(cache_bytes)
 
     def render(
         self,
@@ -133,8 +136,7 @@ class ClientEvents:
         now = self._now_ms()
         room = b',"room_id":' + orjson.dumps(listed[0].room_id) if with_room_id and listed else b""
         rendered = []
-        for stored in listed:
-            body, unsigned = self._parts(stored, with_replaced)
+        for stored, (body, unsigned) in zip(listed, self._parts(listed, with_replaced), strict=True):
             fields = b'"age":%d' % max(0, now - stored.origin_server_ts)
             if memberships is not None:
                 fields += _MEMBERSHIP[memberships.at(stored.main_index) or "leave"]
@@ -151,15 +153,20 @@ class ClientEvents:
             rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
         return rendered
 
-    def _parts(self, stored: StoredEvent, with_replaced: bool) -> tuple[bytes, bytes | None]:
-        """(the object without its closing brace, the unsigned fields that never change, None where not looked up)."""
-        key = (stored.nid, stored.flags)
-        found = self._cache.get(key)
-        if found is None or (found[1] is None and with_replaced):
-            body = encode_body(stored) if found is None else found[0]
-            found = (body, self._replaced(stored) if with_replaced or not stored.is_state else None)
-            self._cache.put(key, found, 200 + len(found[0]) + len(found[1] or b""))
-        return found
+    def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterator[_Parts]:
+        """The parts of each event that are the same for everybody, from memory where they were needed before."""
+        kept = self._cache.get_all([(stored.nid, stored.flags) for stored in listed])
+        for stored, parts in zip(listed, kept, strict=True):
+            if parts is None or (parts[1] is None and with_replaced):
+                yield self._make_parts(stored, parts, with_replaced)
+            else:
+                yield parts
+
+    def _make_parts(self, stored: StoredEvent, former: _Parts | None, with_replaced: bool) -> _Parts:
+        body = encode_body(stored) if former is None else former[0]
+        parts = (body, self._replaced(stored) if with_replaced or not stored.is_state else None)
+        self._cache.put((stored.nid, stored.flags), parts, 200 + len(parts[0]) + len(parts[1] or b""))
+        return parts
 
     def _replaced(self, stored: StoredEvent) -> bytes:
         """`prev_content` and `replaces_state` of a state event that took the place of another."""

@@ -49,7 +49,10 @@ class EventReader:
     def by_nids(self, nids: Iterable[EventNid], source: Transaction | None = None) -> dict[EventNid, StoredEvent]:
         """Events by number, in the order asked. `source` is a transaction whose own writes are to be seen."""
         wanted = list(nids)
-        found = {nid: stored for nid in wanted if (stored := self._cache.get(nid)) is not None}
+        at_hand = self._cache.get_all(wanted)
+        found = {nid: stored for nid, stored in zip(wanted, at_hand, strict=True) if stored is not None}
+        if len(found) == len(wanted):
+            return found
         missing = [nid for nid in wanted if nid not in found]
         if not missing:
             return found

@@ -7,12 +7,12 @@ raises means that there is no thumbnail. Nothing is ever enlarged.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image, ImageOps, ImageSequence
 
 from core.errors import BadRequest, TooLarge
+from core.media.thumbnail_sizes import Made, Wanted, target_size
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF")
 """What is decoded."""
@@ -26,32 +26,6 @@ _ORIENTATION = 0x0112
 MAX_FRAMES = 200
 """Frames of an animation that are kept; longer ones are shown still."""
 _QUALITY = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What thumbnail is wanted."""
-
-    width: int
-    height: int
-    is_crop: bool
-    is_animated: bool
-    is_full: bool = False
-    """No thumbnail that is configured is large enough: the original is best, whatever its size."""
-
-    @property
-    def form(self) -> str:
-        """A short name for it."""
-        size = "full" if self.is_full else f"{self.width}x{self.height}"
-        return f"{size}-{'crop' if self.is_crop else 'scale'}{'-animated' if self.is_animated else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A thumbnail; `content` is None where the file itself is the best one."""
-
-    content_type: str
-    content: bytes | None
 
 
 def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
@@ -68,13 +42,6 @@ def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
         raise _too_large(max_pixels) from error
     except Exception as error:  # decoders raise nearly anything for a file that was made to break them
         raise BadRequest("No thumbnail can be made of this file.") from error
-
-
-def target_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
-    """The size of the whole image before any cropping: within the box for scale, covering it for crop, no larger."""
-    ratios = (wanted.width / width, wanted.height / height)
-    factor = min(1.0, max(ratios) if wanted.is_crop else min(ratios))
-    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def _make(image: Image.Image, wanted: Wanted, max_pixels: int) -> Made:

@@ -16,8 +16,8 @@ from gevent.lock import BoundedSemaphore
 from gevent.threadpool import ThreadPool
 
 from core.errors import LimitExceeded, MatrixError, NotFound
-from core.media.imaging import Made, Wanted, make_thumbnail
 from core.media.spool import PIECE_BYTES, Spool, receive
+from core.media.thumbnail_sizes import Made, Wanted
 from core.media.vault import Vault
 from core.outbound.single_flight import SingleFlight
 from core.storage.media_files import MediaFileStore, StoredFile, Thumbnail
@@ -102,6 +102,8 @@ class Thumbnails:
             self._waiting -= 1
 
     def _make(self, source: StoredFile, wanted: Wanted) -> Thumbnail:
+        from core.media.imaging import make_thumbnail  # brings Pillow, which a server without images does without
+
         with self._slots, self._opened(source) as image:
             made: Made = self._threads.apply(make_thumbnail, (image, wanted, self._max_pixels))
         if made.content is None:

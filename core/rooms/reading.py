@@ -60,8 +60,7 @@ class Reading:
         sight = self._access.sight(requester, room_id)
         wanted = [m for m in MEMBERSHIPS[1:] if membership in (None, m) and m != not_membership]
         if at is None and sight.left_at is None:
-            found = self._graph.memberships.members(sight.room.room_nid, wanted)
-            events = self._graph.events.by_nids(member.event_nid for member in found)
+            events = self._graph.events.by_nids(self._graph.memberships.member_events(sight.room.room_nid, wanted))
             return self._rendered(requester, events.values())
         state = sight.state if at is None else self._state_at(sight, at)
         listed = state.of_type("m.room.member").values()
@@ -77,8 +76,7 @@ class Reading:
         kept = self._joined.get(room)
         if kept is not None and kept[0] == ref:
             return kept[1]
-        members = self._graph.memberships.members(room)
-        events = self._graph.events.by_nids(member.event_nid for member in members)
+        events = self._graph.events.by_nids(self._graph.memberships.member_events(room, ("join",)))
         shown = encode({stored.state_key or "": _shown(stored) for stored in events.values()})
         self._joined.put(room, (ref, shown), 200 + len(shown))
         return shown

@@ -3,3 +3,7 @@
 Stores read through `Database` from any greenlet; they write only inside a `Transaction` that the `Writer` hands to a
 job. Nothing here knows what an event means.
 """
+
+from core.storage.peewee_alone import import_peewee
+
+import_peewee()  # before any store does

@@ -132,6 +132,14 @@ class MembershipStore:
         wanted = [_NUMBER[name] for name in memberships]
         return self._read(f"WHERE m.room_nid = ? AND m.membership IN ({marks(len(wanted))})", (room, *wanted))
 
+    def member_events(self, room: RoomNid, memberships: Collection[str]) -> list[EventNid]:
+        """The member events behind these memberships of a room."""
+        wanted = [_NUMBER[name] for name in memberships if name]
+        if not wanted:
+            return []
+        sql = f"SELECT event_nid FROM memberships WHERE room_nid = ? AND membership IN ({marks(len(wanted))})"
+        return [row[0] for row in self._database.rows(sql, (room, *wanted))]
+
     def shared_rooms(self, user: UserNid, other: UserNid) -> list[RoomNid]:
         """The rooms in which both users are joined."""
         rows = self._database.rows(

@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from core.hooks.errors import PluginError
 from core.hooks.manager import Contribution, PluginManager
-from core.web.paths import RestConverter, SegmentConverter
+from core.web.routing import Router
 
 PREFIXES = ("/_", "/.well-known/")
 RESERVED = ("/_synapse/metrics", "/metrics", "/health")
@@ -63,9 +63,7 @@ def _routes(blueprints: Sequence[Blueprint], plugin: str | None = None) -> list[
 
     One scratch application takes all of them: making one costs about as much as registering a dozen blueprints.
     """
-    flask = Flask("routes", static_folder=None)
-    flask.url_map.converters.update(default=SegmentConverter, string=SegmentConverter, path=RestConverter)
-    flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    flask = Router("routes")
     for blueprint in blueprints:
         try:
             blueprint.register(flask, {})

@@ -7,8 +7,8 @@ import pytest
 from core.api.media_reply import disposition
 from core.media.content_types import OCTETS, cleaned_content_type, may_be_inline
 from core.media.identifiers import parse_mxc
-from core.media.imaging import Wanted, target_size
 from core.media.references import media_in
+from core.media.thumbnail_sizes import Wanted, target_size
 from core.media.thumbnails import Choice
 from core.media.uploads import cleaned_name
 
