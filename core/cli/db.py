@@ -13,7 +13,7 @@ from core.storage.connections import SqliteSettings
 from core.storage.database import Database, Settings
 from core.storage.failures import StorageRefused, drivers_words
 from core.storage.migrations.migrating import core_migrations, migrate, schema_state
-from core.storage.owning import file_lease
+from core.storage.owning import lease_of
 
 EXIT_REFUSED = 2
 
@@ -52,16 +52,14 @@ def status(settings: Settings) -> int:
 
 
 def migrate_now(settings: Settings) -> int:
-    """Apply what is missing; refused while a server is using a SQLite file. Exit code 2 where it must not be done."""
+    """Apply what is missing; refused while a server is using the database. Exit code 2 where it must not be done."""
     with _database(settings) as database:
-        lease = file_lease(database)
-        if lease is not None:
-            lease.take(wait_s=0)
+        lease = lease_of(database)
+        lease.take(wait_s=0)
         try:
             done = migrate(database, core_migrations())
         finally:
-            if lease is not None:
-                lease.release()
+            lease.release()
         for migration in done:
             print(f"applied  {migration.number:04d} {migration.name}")
         print(f"{describe(settings)} is up to date.")

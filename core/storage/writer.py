@@ -111,10 +111,12 @@ class _Unattributed(Exception):
 class Writer:
     """Applies jobs. `submit` may be called from any greenlet, which then waits holding no connection."""
 
-    def __init__(self, database: Database, tail: LogTail) -> None:
+    def __init__(self, database: Database, tail: LogTail, hold: Callable[[Connection], None] | None = None) -> None:
+        """`hold` makes each connection that replaces a lost one the database's owner again, or raises."""
         self.figures = WriterFigures()
         self._database = database
         self._tail = tail
+        self._hold = hold
         self._waiting: deque[_Job[Any]] = deque()
         self._work = Event()
         self._connection: Connection | None = None
@@ -129,9 +131,9 @@ class Writer:
         """How many jobs wait for their group."""
         return len(self._waiting)
 
-    def start(self) -> None:
-        """Open the connection and begin to apply jobs. Raises the driver's error where there is no database."""
-        self._connection = self._database.open_writing()
+    def start(self, connection: Connection | None = None) -> None:
+        """Open a connection, or take this one, and begin to apply jobs. Raises the driver's error."""
+        self._connection = connection or self._database.open_writing()
         self._greenlet = gevent.spawn(self._run)
 
     def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
@@ -363,8 +365,11 @@ class Writer:
         while True:
             try:
                 self._connection = self._database.open_writing()
+                if self._hold is not None:
+                    self._hold(self._connection)
                 return self._connection
             except Exception as error:
+                self._drop_connection()
                 if time.monotonic() > give_up:
                     raise unavailable(Failure.LOST) from error
                 gevent.sleep(0.1)

@@ -33,7 +33,7 @@ _CLOSE_S = 1.5
 
 _BEAT_S, _PATIENCE_S = 0.25, 3.0
 _STILL_STARTING = (
-    b"Still starting: the database is being migrated, or another server has it; this one waits until it lets go.\n"
+    b"Still starting: the database is being migrated, or the server before this one is still letting go of it.\n"
 )
 
 

@@ -264,12 +264,12 @@ def test_an_application_that_cannot_start_says_why_without_a_traceback(launch: L
     assert "Traceback" not in server.output
 
 
-def test_a_second_server_on_the_same_data_says_that_it_waits(launch: Launch, tmp_path: Path) -> None:
+def test_a_server_that_starts_slowly_says_what_it_waits_for(launch: Launch, tmp_path: Path) -> None:
     first_port = write_config(tmp_path)
     first = launch(GUNICORN).wait_for(first_port)
     second_port = write_config(tmp_path)
     second = launch(GUNICORN)
-    until(lambda: "another server has it; this one waits" in second.output)
+    until(lambda: "the server before this one is still letting go" in second.output)
     assert get(first_port, "/") == b"hello"
     first.stop()
     second.wait_for(second_port)
