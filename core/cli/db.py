@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from core.config import load_config
+from core.cli.control import socket_path
+from core.config import Config, load_config
+from core.control.client import NotRunning, ask
+from core.errors import MatrixError
 from core.storage.configured import describe, settings_from
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database, Settings
 from core.storage.failures import StorageRefused, drivers_words
-from core.storage.migrations.migrating import core_migrations, migrate, schema_state
+from core.storage.migrations.migrating import core_migrations, migrate, schema_report
 from core.storage.owning import lease_of
 
 EXIT_REFUSED = 2
@@ -28,31 +31,41 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("file", nargs="?", help="the configuration; HS_CONFIG or ./homeserver.yaml without it")
-        action.set_defaults(run=lambda arguments, run=run: run(_settings(arguments)))
+        action.set_defaults(run=lambda arguments, run=run: run(load_config(arguments.file)))
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    return settings_from(load_config(arguments.file).database)
+def status(config: Config) -> int:
+    """Print the migrations, one a line. Exit code 1 where some are missing, 2 where the database is not to be used.
 
-
-def status(settings: Settings) -> int:
-    """Print the migrations, one a line. Exit code 1 where some are missing, 2 where the database is not to be used."""
+    A running server is asked for them; without one the database is opened, and read only.
+    """
+    settings = settings_from(config.database)
+    try:
+        return _print_report(settings, ask(socket_path(config), "db status", {}))
+    except NotRunning:
+        pass
+    except MatrixError as error:
+        print(error.sentence, file=sys.stderr)
+        return EXIT_REFUSED
     if isinstance(settings, SqliteSettings) and not settings.path.exists():
         print(f"{describe(settings)} does not exist yet; the first start makes it.")
         return 1
     with _database(settings) as database:
-        state = schema_state(database, core_migrations())
-        print(f"{describe(settings)}:")
-        for name in state.applied:
-            print(f"  applied  {name}")
-        for migration in state.missing:
-            print(f"  missing  {migration.number:04d} {migration.name}")
-        return 1 if state.missing else 0
+        return _print_report(settings, schema_report(database, core_migrations()))
     return EXIT_REFUSED
 
 
-def migrate_now(settings: Settings) -> int:
+def _print_report(settings: Settings, report: Mapping[str, Sequence[str]]) -> int:
+    print(f"{describe(settings)}:")
+    for state in ("applied", "missing"):
+        for name in report[state]:
+            print(f"  {state}  {name}")
+    return 1 if report["missing"] else 0
+
+
+def migrate_now(config: Config) -> int:
     """Apply what is missing; refused while a server is using the database. Exit code 2 where it must not be done."""
+    settings = settings_from(config.database)
     with _database(settings) as database:
         lease = lease_of(database)
         lease.take(wait_s=0)

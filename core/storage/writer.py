@@ -31,6 +31,7 @@ from core.storage.failures import Failure, classify, unavailable
 from core.storage.group_marks import GroupMarks
 from core.storage.log import LogTail
 from core.storage.transaction import Transaction, advance, begin, roll_back
+from core.storage.writer_figures import WriterFigures
 
 __all__ = ["Transaction", "Writer", "WriterFigures", "advance"]
 
@@ -53,22 +54,6 @@ COMPLAINT_SECONDS = 30.0
 """How often the log says that the database refuses what is written."""
 CLOSE_SECONDS = 10.0
 """How long `close` waits for what has been submitted."""
-
-
-@dataclass(slots=True)
-class WriterFigures:
-    """Counters since the start, for the metrics page. `seconds` is the time spent in groups, commits included."""
-
-    groups: int = 0
-    jobs: int = 0
-    failed_jobs: int = 0
-    refused_jobs: int = 0
-    replays: int = 0
-    conflicts: int = 0
-    reconnects: int = 0
-    looked_up: int = 0
-    failed_callbacks: int = 0
-    seconds: float = 0.0
 
 
 class _Job(Generic[T]):
@@ -205,7 +190,7 @@ class Writer:
             self._drop_connection()
         finally:
             took = time.monotonic() - began
-            self.figures.seconds += took
+            self.figures.note_time(took)
         self._held_s += took
         if self._held_s > HOLD_SECONDS and not self._database.dialect.is_mysql:
             self._held_s = 0.0
@@ -317,8 +302,7 @@ class Writer:
                 gevent.sleep(0.2)
 
     def _answer(self, group: _Group) -> None:
-        self.figures.groups += 1
-        self.figures.jobs += len(group.done)
+        self.figures.note_group(len(group.done))
         for callback in group.transaction.callbacks:
             self._call_back(callback)
         self._tail.feed(group.transaction.lines, group.position)
