@@ -50,8 +50,8 @@ def _registration(config: Config) -> list[str]:
     ):
         return [
             "enable_registration: true is not allowed alone, since anybody could fill the server with accounts; add "
-            "registration_requires_token, registrations_require_3pid or enable_registration_captcha, or say "
-            "enable_registration_without_verification: true."
+            "registration_requires_token, registrations_require_3pid, enable_registration_captcha or "
+            "registration_requires_stages, or say enable_registration_without_verification: true."
         ]
     return []
 

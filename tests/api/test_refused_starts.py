@@ -48,6 +48,13 @@ def test_a_plugin_that_is_not_installed_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
+def test_a_stage_of_registration_that_no_plugin_adds_is_named(tmp_path: Path) -> None:
+    settings = {"enable_registration": True, "registration_requires_stages": ["org.example.riddle"]}
+    output = output_of_refused_start(Server(tmp_path, **settings))
+    assert "registration_requires_stages: 'org.example.riddle' is not allowed; no plugin adds such a stage" in output
+    assert "Traceback" not in output
+
+
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The configuration of a database that does not exist yet, or is empty."""
