@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from core.cli.control import socket_path
 from core.config import Config, load_config
 from core.control.client import NotRunning, ask
-from core.errors import MatrixError
 from core.storage.configured import describe, settings_from
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database, Settings
@@ -26,27 +25,29 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser("db", help="look at the database's schema, or migrate it")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     for name, help_text, run in (
-        ("status", "say which migrations the database has had and which it lacks; changes nothing", status),
-        ("migrate", "apply what is missing, as a start of the server would", migrate_now),
+        ("status", "say which migrations the database has had and which it lacks; changes nothing", status_of),
+        (
+            "migrate",
+            "apply what is missing, as a start of the server would",
+            lambda config: migrate_now(settings_from(config.database)),
+        ),
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("file", nargs="?", help="the configuration; HS_CONFIG or ./homeserver.yaml without it")
         action.set_defaults(run=lambda arguments, run=run: run(load_config(arguments.file)))
 
 
-def status(config: Config) -> int:
-    """Print the migrations, one a line. Exit code 1 where some are missing, 2 where the database is not to be used.
-
-    A running server is asked for them; without one the database is opened, and read only.
-    """
+def status_of(config: Config) -> int:
+    """What `status` says; the server is asked where one runs, since the database is its own."""
     settings = settings_from(config.database)
     try:
         return _print_report(settings, ask(socket_path(config), "db status", {}))
     except NotRunning:
-        pass
-    except MatrixError as error:
-        print(error.sentence, file=sys.stderr)
-        return EXIT_REFUSED
+        return status(settings)
+
+
+def status(settings: Settings) -> int:
+    """Print the migrations, one a line. Exit code 1 where some are missing, 2 where the database is not to be used."""
     if isinstance(settings, SqliteSettings) and not settings.path.exists():
         print(f"{describe(settings)} does not exist yet; the first start makes it.")
         return 1
@@ -63,9 +64,8 @@ def _print_report(settings: Settings, report: Mapping[str, Sequence[str]]) -> in
     return 1 if report["missing"] else 0
 
 
-def migrate_now(config: Config) -> int:
+def migrate_now(settings: Settings) -> int:
     """Apply what is missing; refused while a server is using the database. Exit code 2 where it must not be done."""
-    settings = settings_from(config.database)
     with _database(settings) as database:
         lease = lease_of(database)
         lease.take(wait_s=0)

@@ -98,11 +98,13 @@ class FileLease:
                 f"the database {self._database}",
                 wait_s,
             )
-        except BaseException:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{Owner.here(master)}\n".encode(), 0)
+        except BaseException as error:
             os.close(descriptor)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{Owner.here(master)}\n".encode(), 0)
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -19,11 +19,14 @@ REFUSED = 3
 """gunicorn's exit code where a worker cannot start."""
 
 
-def output_of_refused_start(server: Server) -> str:
+MISCONFIGURED = 2
+
+
+def output_of_refused_start(server: Server, code: int = REFUSED) -> str:
     with pytest.raises(AssertionError, match="the server did not start"):
         server.start()
     assert server.process is not None
-    assert server.process.returncode == REFUSED
+    assert server.process.returncode == code
     return server.output()
 
 
@@ -53,6 +56,22 @@ def test_a_stage_of_registration_that_no_plugin_adds_is_named(tmp_path: Path) ->
     output = output_of_refused_start(Server(tmp_path, **settings))
     assert "registration_requires_stages: 'org.example.riddle' is not allowed; no plugin adds such a stage" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("signing.key", "signing_key_path: {} cannot be read: Is a directory."),
+        ("hs.db", "database.args.database: {} is a folder; give the path of a file."),
+        ("homeserver.log", "log_file: {} is a folder; give the path of a file."),
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_ends_the_start_with_a_sentence_and_code_2(
+    tmp_path: Path, folder: str, said: str
+) -> None:
+    (tmp_path / folder).mkdir()
+    output = output_of_refused_start(Server(tmp_path), MISCONFIGURED)
+    assert output == said.format(tmp_path / folder) + "\n"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])

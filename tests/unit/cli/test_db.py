@@ -11,9 +11,6 @@ import yaml
 
 from core.cli.__main__ import main
 from core.control.server import ControlServer
-from core.storage.owning import FileLease
-
-FIRST = "0001 "
 
 
 @pytest.fixture
@@ -34,18 +31,6 @@ def test_the_first_start_is_what_makes_a_database(config: str, capsys: pytest.Ca
     assert "does not exist yet; the first start makes it." in capsys.readouterr().out
 
 
-def test_what_is_missing_is_listed_and_then_applied(
-    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "hs.db").touch()
-    assert hsctl("db", "status", config) == 1
-    assert f"  missing  {FIRST}" in capsys.readouterr().out
-    assert hsctl("db", "migrate", config) == 0
-    assert f"applied  {FIRST}" in capsys.readouterr().out
-    assert hsctl("db", "status", config) == 0
-    assert f"  applied  {FIRST}" in capsys.readouterr().out
-
-
 def test_a_running_server_is_asked(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     control = ControlServer(
         tmp_path / "hsctl.sock", {"db status": lambda: {"applied": ["0001 of the server"], "missing": []}}
@@ -54,16 +39,6 @@ def test_a_running_server_is_asked(config: str, tmp_path: Path, capsys: pytest.C
     assert hsctl("db", "status", config) == 0
     control.stop()
     assert "  applied  0001 of the server\n" in capsys.readouterr().out
-
-
-def test_nothing_is_migrated_under_a_running_server(
-    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lease = FileLease(tmp_path / "hs.db")
-    lease.take(0)
-    assert hsctl("db", "migrate", config) == 2
-    lease.release()
-    assert "Another server (process" in capsys.readouterr().err
 
 
 def test_a_database_of_something_else_is_refused_with_a_sentence(
