@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.trellis import Refused, Server
+from tests.servers.trellis import Refused, Server, User
 from tests.services import lacking
 
 MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
@@ -71,6 +71,11 @@ def fill(disk: Path) -> Path:
             return filler
 
 
+def send_until_refused(user: User, room: str) -> None:
+    for _ in range(200):
+        user.send(room, "x" * 30_000)
+
+
 def test_a_disk_that_fills_up_refuses_writes_and_serves_reads_until_there_is_room(server: SmallDisk) -> None:
     server.start()
     alice = server.register()
@@ -78,8 +83,7 @@ def test_a_disk_that_fills_up_refuses_writes_and_serves_reads_until_there_is_roo
     alice.send(room, "before")
     filler = fill(server.data())
     with pytest.raises(Refused) as refused:
-        for _ in range(200):
-            alice.send(room, "x" * 30_000)
+        send_until_refused(alice, room)
     assert refused.value.status == 503
     assert "disk is full" in refused.value.body["error"]
     assert alice.get(f"/v3/rooms/{room}/messages", dir="b", limit=1)["chunk"]
