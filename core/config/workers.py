@@ -16,7 +16,7 @@ class WorkersConfig:
     """How many processes, and what each connection may cost."""
 
     count: int = setting(
-        1, integer(1, 256), "Worker processes. More than one needs MariaDB or MySQL, and Redis.", key="workers"
+        1, integer(1, 256), "Worker processes. This release has one; another number is refused.", key="workers"
     )
     worker_connections: int = setting(
         20_000,

@@ -278,7 +278,7 @@ def test_more_workers_on_the_command_line_are_refused_as_well(launch: Launch, tm
     write_config(tmp_path)
     server = launch([*GUNICORN, "-w", "2"])
     assert server.exit_code() == 2
-    assert "workers: 2 is not allowed here" in server.output
+    assert "workers: 2 is not allowed; give 1." in server.output
 
 
 def test_an_application_that_cannot_start_says_why_without_a_traceback(launch: Launch, tmp_path: Path) -> None:
