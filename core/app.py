@@ -28,6 +28,7 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
+from core.wiring.figures import ConsumerCollector, OutboundCollector, WriterCollector
 from core.wiring.ground import Ground, build_ground
 from core.wiring.media import build_media
 from core.wiring.outbound_senders import build_inboxes, build_senders
@@ -85,6 +86,15 @@ class App:
             self.media.references,
         ]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+        if config.server.enable_metrics:
+            self._show_figures()
+
+    def _show_figures(self) -> None:
+        """Have the metrics page show what the parts count."""
+        storage, registry = self.ground.storage, self.ground.registry
+        registry.register(WriterCollector(storage.writer))
+        registry.register(ConsumerCollector(storage.tail, [*self._consumers, *self.plugins.consumers]))
+        registry.register(OutboundCollector(self.outbound.door))
 
     def _wsgi(self, config: Config) -> Edge:
         """The endpoints of all parts and plugins, behind the web plumbing."""

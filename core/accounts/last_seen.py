@@ -11,6 +11,7 @@ import gevent
 from gevent.event import Event
 
 from core.accounts.clock import Clock, wall_clock_ms
+from core.errors import Unavailable
 from core.ids import DeviceId, Requester, UserNid
 from core.storage.devices import DeviceStore, Sighting
 from core.storage.writer import Writer
@@ -75,5 +76,7 @@ class LastSeen:
             self._wake.clear()
             try:
                 self.flush()
+            except Unavailable as error:
+                LOG.warning("Sightings of devices could not be written: %s", error)
             except Exception:  # the sightings are lost, the worker goes on
                 LOG.exception("sightings of devices could not be written")

@@ -6,17 +6,13 @@ a client on the longer way is not taken for done. Spec: Client-Server API, "Dumm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from core.accounts.interactive_auth import Flow
 from core.config.registration import RegistrationConfig
 
 EMAIL, PHONE = "m.login.email.identity", "m.login.msisdn"
 
 
-def registration_flows(
-    config: RegistrationConfig, *, can_mail: bool, can_text: bool, needs_terms: bool, extra: Sequence[str] = ()
-) -> list[Flow]:
+def registration_flows(config: RegistrationConfig, *, can_mail: bool, can_text: bool, needs_terms: bool) -> list[Flow]:
     """The flows of `POST /register`.
 
     A required address that cannot be verified, because there is no mail or no delegate, leaves no flow at all.
@@ -26,7 +22,7 @@ def registration_flows(
         before.append("m.login.recaptcha")
     if config.registration_requires_token:
         before.append("m.login.registration_token")
-    before += extra
+    before += config.registration_requires_stages
     if needs_terms:
         before.append("m.login.terms")
     has_phone = can_text and not config.disable_msisdn_registration

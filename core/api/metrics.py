@@ -1,7 +1,4 @@
-"""Prometheus metrics, on the listeners that offer the resource `metrics`.
-
-With several workers a process answers with its own figures only.
-"""
+"""Prometheus metrics, on the listeners that offer the resource `metrics`."""
 
 from __future__ import annotations
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from core.config import load_config
+from core.cli.control import socket_path
+from core.config import Config, load_config
+from core.control.client import NotRunning, ask
 from core.storage.configured import describe, settings_from
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database, Settings
 from core.storage.failures import StorageRefused, drivers_words
-from core.storage.migrations.migrating import core_migrations, migrate, schema_state
-from core.storage.owning import file_lease
+from core.storage.migrations.migrating import core_migrations, migrate, schema_report
+from core.storage.owning import lease_of
 
 EXIT_REFUSED = 2
 
@@ -23,16 +25,25 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser("db", help="look at the database's schema, or migrate it")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     for name, help_text, run in (
-        ("status", "say which migrations the database has had and which it lacks; changes nothing", status),
-        ("migrate", "apply what is missing, as a start of the server would", migrate_now),
+        ("status", "say which migrations the database has had and which it lacks; changes nothing", status_of),
+        (
+            "migrate",
+            "apply what is missing, as a start of the server would",
+            lambda config: migrate_now(settings_from(config.database)),
+        ),
     ):
         action = actions.add_parser(name, help=help_text)
         action.add_argument("file", nargs="?", help="the configuration; HS_CONFIG or ./homeserver.yaml without it")
-        action.set_defaults(run=lambda arguments, run=run: run(_settings(arguments)))
+        action.set_defaults(run=lambda arguments, run=run: run(load_config(arguments.file)))
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    return settings_from(load_config(arguments.file).database)
+def status_of(config: Config) -> int:
+    """What `status` says; the server is asked where one runs, since the database is its own."""
+    settings = settings_from(config.database)
+    try:
+        return _print_report(settings, ask(socket_path(config), "db status", {}))
+    except NotRunning:
+        return status(settings)
 
 
 def status(settings: Settings) -> int:
@@ -41,27 +52,27 @@ def status(settings: Settings) -> int:
         print(f"{describe(settings)} does not exist yet; the first start makes it.")
         return 1
     with _database(settings) as database:
-        state = schema_state(database, core_migrations())
-        print(f"{describe(settings)}:")
-        for name in state.applied:
-            print(f"  applied  {name}")
-        for migration in state.missing:
-            print(f"  missing  {migration.number:04d} {migration.name}")
-        return 1 if state.missing else 0
+        return _print_report(settings, schema_report(database, core_migrations()))
     return EXIT_REFUSED
 
 
+def _print_report(settings: Settings, report: Mapping[str, Sequence[str]]) -> int:
+    print(f"{describe(settings)}:")
+    for state in ("applied", "missing"):
+        for name in report[state]:
+            print(f"  {state}  {name}")
+    return 1 if report["missing"] else 0
+
+
 def migrate_now(settings: Settings) -> int:
-    """Apply what is missing; refused while a server is using a SQLite file. Exit code 2 where it must not be done."""
+    """Apply what is missing; refused while a server is using the database. Exit code 2 where it must not be done."""
     with _database(settings) as database:
-        lease = file_lease(database)
-        if lease is not None:
-            lease.take(wait_s=0)
+        lease = lease_of(database)
+        lease.take(wait_s=0)
         try:
             done = migrate(database, core_migrations())
         finally:
-            if lease is not None:
-                lease.release()
+            lease.release()
         for migration in done:
             print(f"applied  {migration.number:04d} {migration.name}")
         print(f"{describe(settings)} is up to date.")

@@ -31,16 +31,15 @@ def _sockets(config: Config) -> list[str]:
 
 
 def _workers(config: Config) -> list[str]:
-    if config.workers.count == 1:
-        return []
-    missing = []
-    if config.database.name == "sqlite":
-        missing.append("a MariaDB or MySQL database (database.name: mariadb)")
-    if not config.redis.enabled:
-        missing.append("Redis (redis.enabled: true)")
-    if not missing:
-        return []
-    return [f"workers: {config.workers.count} is not allowed here; more than one worker needs {' and '.join(missing)}."]
+    return [] if config.workers.count == 1 else [one_worker_only(config.workers.count)]
+
+
+def one_worker_only(count: int) -> str:
+    """Why there cannot be `count` workers (docs/decisions/0007-one-worker.md)."""
+    return (
+        f"workers: {count} is not allowed; give 1. Typing, presence, unread counts and what is sent to other servers "
+        "are one process's in this release."
+    )
 
 
 def _registration(config: Config) -> list[str]:
@@ -50,8 +49,8 @@ def _registration(config: Config) -> list[str]:
     ):
         return [
             "enable_registration: true is not allowed alone, since anybody could fill the server with accounts; add "
-            "registration_requires_token, registrations_require_3pid or enable_registration_captcha, or say "
-            "enable_registration_without_verification: true."
+            "registration_requires_token, registrations_require_3pid, enable_registration_captcha or "
+            "registration_requires_stages, or say enable_registration_without_verification: true."
         ]
     return []
 

@@ -11,6 +11,7 @@ import secrets
 import string
 from dataclasses import replace
 
+from core.config.keys import read_signing_keys
 from core.config.loader import SECRETS_FILE
 from core.config.logs import read_log_config
 from core.config.model import Config, registry, section_values
@@ -39,13 +40,16 @@ def _prepare(config: Config) -> Config:
     if config.keys.signing_key is None and not os.path.exists(config.keys.signing_key_path):
         _make_folder(os.path.dirname(config.keys.signing_key_path))
         _write_private(config.keys.signing_key_path, new_signing_key())
+    read_signing_keys(config.keys)
     config = _with_secrets(config)
     if read_log_config(config.logging) is None:
         _make_folder(os.path.dirname(config.logging.log_file))
         _check_writable(os.path.dirname(config.logging.log_file))
+        _check_is_no_folder("log_file", config.logging.log_file)
     if config.database.name == "sqlite" and config.database.path != ":memory:":
         _make_folder(os.path.dirname(config.database.path))
         _check_writable(os.path.dirname(config.database.path))
+        _check_is_no_folder("database.args.database", config.database.path)
     if config.media.enable_media_repo:
         _make_folder(config.media.media_store_path)
     return config
@@ -80,6 +84,11 @@ def _make_folder(name: str) -> None:
 def _check_writable(folder: str) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"{folder}: the folder is not writable by this user; the server cannot start.")
+
+
+def _check_is_no_folder(setting: str, name: str) -> None:
+    if os.path.isdir(name):
+        raise ConfigError(f"{setting}: {name} is a folder; give the path of a file.")
 
 
 def _write_private(name: str, content: str) -> str:

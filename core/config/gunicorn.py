@@ -12,6 +12,7 @@ import resource
 import sys
 from typing import Any, NoReturn
 
+from core.config.checks import one_worker_only
 from core.config.first_start import prepare
 from core.config.loader import load_config
 from core.config.model import Config
@@ -77,11 +78,6 @@ def settings(config: Config) -> dict[str, Any]:
     }
 
 
-def allows_workers(config: Config, count: int) -> bool:
-    """Whether so many workers can share the data."""
-    return count <= 1 or (config.database.name != "sqlite" and config.redis.enabled)
-
-
 def _raise_open_files(config: Config) -> int:
     """Raise the soft limit on open files; returns what it is then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -107,11 +103,8 @@ def _hooks(config: Config) -> dict[str, Any]:
         try:
             refuse_bad_certificate(config)
             refuse_taken(server.address, config)
-            if not allows_workers(config, server.cfg.workers):
-                raise ConfigError(
-                    f"workers: {server.cfg.workers} is not allowed here; more than one worker needs a MariaDB or MySQL "
-                    "database (database.name: mariadb) and Redis (redis.enabled: true)."
-                )
+            if server.cfg.workers > 1:  # said on the command line
+                raise ConfigError(one_worker_only(server.cfg.workers))
         except ConfigError as error:
             give_up(error)
         server.handle_hup = _checked(server, server.handle_hup)
@@ -120,7 +113,7 @@ def _hooks(config: Config) -> dict[str, Any]:
         _set_modes(config)
 
     def nworkers_changed(server: Any, new: int, old: int | None) -> None:
-        if old is not None and not allows_workers(config, new):
+        if old is not None and new > 1:
             server._num_workers = old
 
     def post_fork(server: Any, worker: Any) -> None:

@@ -201,7 +201,8 @@ def _finish_database(database: DatabaseConfig, data_dir: str) -> DatabaseConfig:
             with open(str(name), encoding="utf-8") as file:
                 args["password"] = file.read().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"database.args.password_path: {name} cannot be read: {error}.") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ConfigError(f"database.args.password_path: {name} cannot be read: {reason}.") from error
     if database.name == "sqlite":
         given = args.get("database", os.path.join(data_dir, "homeserver.db"))
         if not isinstance(given, str) or not given:

@@ -43,8 +43,9 @@ def set_up_logging(config: LoggingConfig) -> str:
         logging.raiseExceptions = False  # a full disk must not turn each log line into a traceback on stderr
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
         cause = error.__cause__ or error
+        words = cause.strerror if isinstance(cause, OSError) else cause
         name = config.log_config or config.log_file
-        raise ConfigError(f"The log cannot be set up from {name}: {cause}.") from error
+        raise ConfigError(f"The log cannot be set up from {name}: {words}.") from error
     return log_place(config)
 
 

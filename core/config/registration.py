@@ -34,6 +34,12 @@ class RegistrationConfig:
     registrations_require_3pid: tuple[str, ...] = setting(
         [], list_of(choice("email", "msisdn")), "What a new account must prove: email, msisdn."
     )
+    registration_requires_stages: tuple[str, ...] = setting(
+        [],
+        list_of(text),
+        "Stages of interactive authentication, added by plugins, that a new account must pass as well.",
+        example=["org.example.question"],
+    )
     disable_msisdn_registration: bool = setting(False, boolean, "Never ask for a phone number.")
     allowed_local_3pids: tuple[Mapping[str, Any], ...] = setting(
         [], list_of(mapping), "Addresses allowed for accounts: a list of mappings with medium and pattern."
@@ -89,5 +95,8 @@ class RegistrationConfig:
     def has_conditions(self) -> bool:
         """Whether something stands between a stranger and an account."""
         return bool(
-            self.registration_requires_token or self.registrations_require_3pid or self.enable_registration_captcha
+            self.registration_requires_token
+            or self.registrations_require_3pid
+            or self.enable_registration_captcha
+            or self.registration_requires_stages
         )

@@ -16,10 +16,13 @@ class WorkersConfig:
     """How many processes, and what each connection may cost."""
 
     count: int = setting(
-        1, integer(1, 256), "Worker processes. More than one needs MariaDB or MySQL, and Redis.", key="workers"
+        1, integer(1, 256), "Worker processes. This release has one; another number is refused.", key="workers"
     )
     worker_connections: int = setting(
-        20_000, integer(10), "Connections one worker holds at once; further ones wait.", key="http.worker_connections"
+        20_000,
+        integer(10),
+        "Connections one worker holds at once, on all listeners together; further ones wait.",
+        key="http.worker_connections",
     )
     keepalive: int = setting("75s", duration_ms, "How long an idle connection stays open.", key="http.keepalive")
     header_timeout: int = setting(

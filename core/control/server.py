@@ -26,7 +26,7 @@ IDLE_SECONDS = 60.0
 
 
 class ControlServer:
-    """Answers `hsctl`. Of several workers the one that started last answers."""
+    """Answers `hsctl`."""
 
     def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
         self._path = path

@@ -60,6 +60,8 @@ class Connections:
         self._idle_of: dict[Endpoint, deque[int]] = {}
         self._numbers = count(1)
         self._open = 0
+        self.opened = 0
+        """How many have been opened since the start."""
         self._sweeper: gevent.Greenlet | None = None
 
     @property
@@ -121,10 +123,12 @@ class Connections:
             self._close_oldest()
         self._open += 1
         try:
-            return self._connect_making_room(endpoint)
+            connection = self._connect_making_room(endpoint)
         except BaseException:
             self._open -= 1
             raise
+        self.opened += 1
+        return connection
 
     def _connect_making_room(self, endpoint: Endpoint) -> Connection:
         try:

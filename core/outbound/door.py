@@ -14,6 +14,7 @@ import gevent
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from core.errors import MatrixError
 from core.outbound.connecting import Connection, Connector, Endpoint, now
 from core.outbound.connections import Connections, is_reusable
 from core.outbound.failures import BrokenAnswer, NoAnswer, NotConnected, TookTooLong
@@ -81,6 +82,15 @@ class Door:
     def __init__(self, connector: Connector, total_connections: int) -> None:
         self._connector = connector
         self._connections = Connections(connector, total_connections)
+        self.requests = 0
+        """How many answers were asked for since the start."""
+        self.failures: dict[str, int] = {}
+        """How many got none, by the name of the error's class: AddressRefused, TookTooLong, …"""
+
+    @property
+    def opened_connections(self) -> int:
+        """How many connections have been opened since the start."""
+        return self._connections.opened
 
     @property
     def open_connections(self) -> int:
@@ -94,7 +104,13 @@ class Door:
         Raises NoAnswer with a sentence saying why, AddressRefused.
         """
         deadline = now() + request.timeout_ms / 1000
-        connection, response = self._exchange(endpoint, request, deadline)
+        self.requests += 1
+        try:
+            connection, response = self._exchange(endpoint, request, deadline)
+        except MatrixError as error:
+            name = type(error).__name__
+            self.failures[name] = self.failures.get(name, 0) + 1
+            raise
         is_complete = False
         try:
             yield Answer(response, deadline, request.host)

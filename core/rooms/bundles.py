@@ -146,8 +146,8 @@ class RelationBundles:
         return known
 
     def _types(self) -> dict[TextNid, str]:
-        """The bundled relation types by number; given one now if nobody used them yet, so that it is known for good."""
-        return {nid: rel_type for rel_type, nid in self._texts.nids(BUNDLED).items()}
+        """The bundled relation types that anybody has used, by number. Reading must not have to write."""
+        return {nid: rel_type for rel_type, nid in self._texts.known(BUNDLED).items()}
 
     def _aggregates(self, parents: Sequence[StoredEvent]) -> dict[EventId, Aggregate]:
         """The aggregate of each event that something relates to."""

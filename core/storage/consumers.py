@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Protocol
 
 import gevent
 from gevent.event import Event
 
+from core.errors import Unavailable
 from core.ids import Position
 from core.storage.compaction import NEEDED_BY_CONSUMERS, LogKeeper
 from core.storage.cursors import CursorStore, LeaseLost
@@ -145,7 +147,8 @@ class ConsumerRunner:
                 delay = min(2 * delay, LONGEST_RETRY_SECONDS)
                 self._has_work.set()
         if self.position > self._written:
-            self._move(self.position, None)
+            with suppress(Unavailable):  # the disk may be full; the next start looks at these lines once more
+                self._move(self.position, None)
 
     def _wait(self, seconds: float) -> None:
         """Sleep, but not through a stop."""

@@ -17,7 +17,7 @@ from core.storage.interning import Interner
 from core.storage.leases import Leases
 from core.storage.log import LogReader, LogTail
 from core.storage.migrations.migrating import Migration, SchemaError, core_migrations, migrate
-from core.storage.owning import FileLease, begin_ownership, file_lease
+from core.storage.owning import COMMAND, FileLease, NamedLease, begin_ownership, lease_of
 from core.storage.tailing import PolledTail, WakeSource
 from core.storage.transaction import alone
 from core.storage.writer import Writer
@@ -40,7 +40,7 @@ class Storage:
     cursors: CursorStore
     fence: int
     """This opening's number: larger than that of every opening before it, restored backups included."""
-    file_lease: FileLease | None
+    lease: FileLease | NamedLease
 
     def close(self) -> None:
         """Apply what waits, and give the database to the next owner."""
@@ -48,8 +48,7 @@ class Storage:
             self.tail.stop()
         self.writer.close()
         self.database.close()
-        if self.file_lease is not None:
-            self.file_lease.release()
+        self.lease.release()
 
 
 def open_storage(
@@ -58,17 +57,19 @@ def open_storage(
     wait_s: float = 30.0,
     plugin_migrations: Mapping[str, Sequence[Migration]] | None = None,
     wake: WakeSource | None = None,
+    master: int = COMMAND,
 ) -> Storage:
-    """Open, migrate and start. Waits `wait_s` for another owner of a SQLite file to go.
+    """Open, migrate and start, as a command or as the server that the process `master` runs.
+
+    Waits up to `wait_s` for an owner that is about to go (core.storage.owning says which).
 
     Raises StorageRefused with a sentence for the administrator: DatabaseInUse, SchemaError (not ours, newer, another
     server's), DatabaseUnusable; and OSError where the folder of a SQLite file is missing or not ours.
     """
     database = Database(settings)
-    lease = file_lease(database)
-    if lease is not None:
-        lease.take(wait_s)
+    lease = lease_of(database)
     try:
+        lease.take(wait_s, master)
         migrate(database, core_migrations())
         for owner, migrations in (plugin_migrations or {}).items():
             migrate(database, migrations, owner)
@@ -81,12 +82,16 @@ def open_storage(
         else:
             tail = PolledTail(log, wake)
             tail.start()
-        writer = Writer(database, tail)
-        writer.start()
+        if isinstance(lease, NamedLease):
+            lease.sign(master)
+            writer = Writer(database, tail, lease.hold)
+            writer.start(lease.hand_over())
+        else:
+            writer = Writer(database, tail)
+            writer.start()
     except BaseException as error:
         database.close()
-        if lease is not None:
-            lease.release()
+        lease.release()
         if words := drivers_words(error):
             raise DatabaseUnusable(f"{describe(settings)} cannot be used: {words}.") from error
         raise
@@ -101,7 +106,7 @@ def open_storage(
         leases=Leases(writer, f"{fence:x}-{secrets.token_hex(8)}"),
         cursors=CursorStore(database),
         fence=fence,
-        file_lease=lease,
+        lease=lease,
     )
 
 

@@ -31,6 +31,7 @@ from core.storage.failures import Failure, classify, unavailable
 from core.storage.group_marks import GroupMarks
 from core.storage.log import LogTail
 from core.storage.transaction import Transaction, advance, begin, roll_back
+from core.storage.writer_figures import WriterFigures
 
 __all__ = ["Transaction", "Writer", "WriterFigures", "advance"]
 
@@ -53,22 +54,6 @@ COMPLAINT_SECONDS = 30.0
 """How often the log says that the database refuses what is written."""
 CLOSE_SECONDS = 10.0
 """How long `close` waits for what has been submitted."""
-
-
-@dataclass(slots=True)
-class WriterFigures:
-    """Counters since the start, for the metrics page. `seconds` is the time spent in groups, commits included."""
-
-    groups: int = 0
-    jobs: int = 0
-    failed_jobs: int = 0
-    refused_jobs: int = 0
-    replays: int = 0
-    conflicts: int = 0
-    reconnects: int = 0
-    looked_up: int = 0
-    failed_callbacks: int = 0
-    seconds: float = 0.0
 
 
 class _Job(Generic[T]):
@@ -111,10 +96,12 @@ class _Unattributed(Exception):
 class Writer:
     """Applies jobs. `submit` may be called from any greenlet, which then waits holding no connection."""
 
-    def __init__(self, database: Database, tail: LogTail) -> None:
+    def __init__(self, database: Database, tail: LogTail, hold: Callable[[Connection], None] | None = None) -> None:
+        """`hold` makes each connection that replaces a lost one the database's owner again, or raises."""
         self.figures = WriterFigures()
         self._database = database
         self._tail = tail
+        self._hold = hold
         self._waiting: deque[_Job[Any]] = deque()
         self._work = Event()
         self._connection: Connection | None = None
@@ -129,9 +116,9 @@ class Writer:
         """How many jobs wait for their group."""
         return len(self._waiting)
 
-    def start(self) -> None:
-        """Open the connection and begin to apply jobs. Raises the driver's error where there is no database."""
-        self._connection = self._database.open_writing()
+    def start(self, connection: Connection | None = None) -> None:
+        """Open a connection, or take this one, and begin to apply jobs. Raises the driver's error."""
+        self._connection = connection or self._database.open_writing()
         self._greenlet = gevent.spawn(self._run)
 
     def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
@@ -203,7 +190,7 @@ class Writer:
             self._drop_connection()
         finally:
             took = time.monotonic() - began
-            self.figures.seconds += took
+            self.figures.note_time(took)
         self._held_s += took
         if self._held_s > HOLD_SECONDS and not self._database.dialect.is_mysql:
             self._held_s = 0.0
@@ -315,8 +302,7 @@ class Writer:
                 gevent.sleep(0.2)
 
     def _answer(self, group: _Group) -> None:
-        self.figures.groups += 1
-        self.figures.jobs += len(group.done)
+        self.figures.note_group(len(group.done))
         for callback in group.transaction.callbacks:
             self._call_back(callback)
         self._tail.feed(group.transaction.lines, group.position)
@@ -363,8 +349,11 @@ class Writer:
         while True:
             try:
                 self._connection = self._database.open_writing()
+                if self._hold is not None:
+                    self._hold(self._connection)
                 return self._connection
             except Exception as error:
+                self._drop_connection()
                 if time.monotonic() > give_up:
                     raise unavailable(Failure.LOST) from error
                 gevent.sleep(0.1)

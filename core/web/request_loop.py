@@ -29,6 +29,7 @@ MAX_SHORT_BODY_BYTES = 65_536
 _RECV_BYTES = 65_536
 _REQUESTS_BEFORE_YIELD = 64
 _LINGER_S, _LINGER_BYTES = 1.0, 1_048_576
+_FIRST_REQUEST_S = 0.5
 _VISIBLE_ASCII = bytes(range(0x21, 0x7F))
 _MAX_KNOWN_NAMES = 512
 
@@ -153,7 +154,7 @@ class RequestLoop:
         first_since = monotonic() - self._timeouts.keepalive + self._timeouts.header
         while True:
             if not buffered:
-                buffered = self._wait(client, first_since if served == 0 else monotonic())
+                buffered = self._wait(client, first_since) if served == 0 else self._wait(client, monotonic(), 0.0)
                 if not buffered:
                     return False
             plain, buffered = self._head(client, addr, buffered) if self._short else (None, buffered)
@@ -168,15 +169,19 @@ class RequestLoop:
             if served % _REQUESTS_BEFORE_YIELD == 0:
                 gevent.sleep(0.0005)  # a client that always has a request ready must not hold the hub
 
-    def _wait(self, client: Any, since: float) -> bytes:
-        """The first bytes of the next request; empty where there is none."""
+    def _wait(self, client: Any, since: float, grace_s: float = _FIRST_REQUEST_S) -> bytes:
+        """The first bytes of the next request; empty where there is none.
+
+        Once the wait is ended they may take `grace_s` more. A client that has just connected is about to ask, and was
+        promised an answer by being accepted: the server that succeeds us cannot give it.
+        """
         greenlet = gevent.getcurrent()
         client.timeout = None  # the worker's clock ends the wait, cheaper than a timer for each
         self._idle[greenlet] = since
         try:
             return bytes(client.recv(_RECV_BYTES))
         except IdleClosed:
-            client.timeout = 0.0
+            client.timeout = grace_s
             return bytes(client.recv(_RECV_BYTES))  # what came in that very moment is still served
         finally:
             self._idle.pop(greenlet, None)

@@ -33,7 +33,7 @@ _CLOSE_S = 1.5
 
 _BEAT_S, _PATIENCE_S = 0.25, 3.0
 _STILL_STARTING = (
-    b"Still starting: the database is being migrated, or another server has it; this one waits until it lets go.\n"
+    b"Still starting: the database is being migrated, or the server before this one is still letting go of it.\n"
 )
 
 
@@ -112,6 +112,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
 
     def _listen(self) -> tuple[list[RequestLoop], list[StreamServer]]:
         loops, servers = [], []
+        connections = Pool(self.worker_connections)  # of all listeners together
         for position, listening in enumerate(self.sockets):
             listening.setblocking(1)
             sockname = listening.getsockname()
@@ -120,7 +121,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
                 self, name, sockname, tls=name in self.tls_listeners or self.cfg.is_ssl, timeouts=self.timeouts
             )
             handle = self._tls_handler(loop, self._context) if loop.tls else loop.serve
-            server = StreamServer(listening, handle=handle, spawn=Pool(self.worker_connections))
+            server = StreamServer(listening, handle=handle, spawn=connections)
             if self.cfg.workers > 1:
                 server.max_accept = 1
             server.start()

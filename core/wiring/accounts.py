@@ -39,7 +39,7 @@ from core.api.client import (
     registration,
     whoami,
 )
-from core.config import Config
+from core.config import Config, ConfigError
 from core.config.parsers import duration_ms
 from core.events.room_versions import ROOM_VERSIONS
 from core.ids import UserId, UserNid
@@ -201,10 +201,22 @@ def _shared_secret(config: Config) -> SharedSecret:
 
 def _interactive(ground: Ground, stages: list[Stage]) -> InteractiveAuth:
     auth, storage = ground.config.auth, ground.storage
-    stages = [*stages, *contributed_stages(ground.plugins)]
+    contributed = contributed_stages(ground.plugins)
+    _refuse_unknown_stages(ground.config, [stage.type for stage in contributed])
+    stages = [*stages, *contributed]
     key = (auth.form_secret or "").encode()
     store = AuthSessionStore(storage.database)
     return InteractiveAuth(stages, store, storage.writer, key, grace_ms=auth.ui_auth_session_timeout)
+
+
+def _refuse_unknown_stages(config: Config, known: list[str]) -> None:
+    """Raises ConfigError where registration asks for a stage that no plugin adds: nobody could pass it."""
+    unknown = [one for one in config.registration.registration_requires_stages if one not in known]
+    if unknown:
+        raise ConfigError(
+            f"registration_requires_stages: {unknown[0]!r} is not allowed; no plugin adds such a stage, and those that "
+            f"are added are: {', '.join(known) or 'none'}."
+        )
 
 
 def _login_methods(ground: Ground, by_password: PasswordLogin, tokens: LoginTokens) -> list[LoginMethod]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.accounts.user_commands import UserCommands
 from core.control.server import ControlServer
 from core.control.sockets import NAME
+from core.storage.migrations.migrating import core_migrations, schema_report
 from core.storage.profiles import ProfileStore
 from core.wiring.account_management import AccountManagementPart
 from core.wiring.accounts import AccountsPart
@@ -26,5 +27,9 @@ def build_control(
         addresses.store,
         management.administration,
     )
-    commands = {"ping": lambda: "pong", **users.commands()}
+    commands = {
+        "ping": lambda: "pong",
+        "db status": lambda: schema_report(ground.storage.database, core_migrations()),
+        **users.commands(),
+    }
     return ControlServer(Path(ground.config.server.data_dir) / NAME, commands)

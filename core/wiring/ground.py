@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from core.web.rate_limits import RateLimits
 from core.wiring.limit_overrides import LimitOverrides
 
 OWNER_WAIT_SECONDS = 30.0
-"""How long a starting server waits for the one before it to let go of the database."""
+"""How long a worker waits for the one before it, at a reload, to let go of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ def build_ground(config: Config) -> Ground:
     key_id, seed = read_signing_keys(config.keys)[0]
     signing_key = SigningKey(key_id, seed)
     storage = open_storage(
-        settings_from(config.database), config.server_name, OWNER_WAIT_SECONDS, _plugin_migrations(config, plugins)
+        settings_from(config.database),
+        config.server_name,
+        OWNER_WAIT_SECONDS,
+        _plugin_migrations(config, plugins),
+        master=os.getppid(),
     )
     return Ground(
         config,

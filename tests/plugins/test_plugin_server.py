@@ -70,7 +70,9 @@ def make(folder, python, modules, **plugins):
     """A server that runs in the scratch environment, with modules of these sources to be found."""
     for name, source in plugins.items():
         (folder / f"{name}.py").write_text(source)
-    server = Server(folder, modules=modules, rc_message={"per_second": 0.01, "burst_count": 20})
+    registration = {"enable_registration": True, "registration_requires_stages": ["org.example.word"]}
+    settings = registration if MODULES[1] in modules else {}
+    server = Server(folder, modules=modules, rc_message={"per_second": 0.01, "burst_count": 20}, **settings)
     server.config["listeners"][0]["resources"][0]["names"].append("metrics")
     server.config_path.write_text(yaml.safe_dump(server.config))
     server.python, server.env = python, {"PYTHONPATH": str(folder)}
@@ -154,6 +156,22 @@ def test_a_sync_has_the_section_and_the_fields_of_plugins(server):
     assert bob.sync(since)["org.example.wave"] == {"users": [alice.user_id]}
     timeline = alice.sync()["rooms"]["join"][room]["timeline"]["events"]
     assert next(event for event in timeline if event["event_id"] == sent)["unsigned"]["org.example.mine"] is True
+
+
+def test_registration_can_ask_for_the_stage_of_a_plugin(server):
+    def register(auth):
+        body = {"username": "newcomer", "password": "wonderland", "auth": auth}
+        return requests.post(f"{server.base}/_matrix/client/v3/register", json=body, timeout=10)
+
+    asked = register(None)
+    assert {flow["stages"][0] for flow in asked.json()["flows"]} == {"org.example.word"}
+    assert asked.json()["params"]["org.example.word"] == {"hint": "What do you say?"}
+    session = asked.json()["session"]
+    assert register({"type": "m.login.dummy", "session": session}).status_code == 401
+    refused = register({"type": "org.example.word", "session": session, "word": "now"})
+    assert refused.json()["error"] == "That is not the magic word."
+    register({"type": "org.example.word", "session": session, "word": "please"})
+    assert register({"type": "m.login.dummy", "session": session}).json()["user_id"] == f"@newcomer:{server.name}"
 
 
 def test_a_job_runs_again_and_again_and_is_counted(server):

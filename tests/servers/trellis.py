@@ -79,11 +79,15 @@ class Server:
         self.name = f"localhost:{self.port}"
         self.config_path = folder / "homeserver.yaml"
         self.config = {**base_config(folder, self.port, database), **config}
-        self.config_path.write_text(yaml.safe_dump(self.config))
+        self.rewrite_config()
         self.process: subprocess.Popen | None = None
         self.python = sys.executable
         self.env: dict[str, str] = {}
         self._names = itertools.count(1)
+
+    def rewrite_config(self) -> None:
+        """Write `config` to the file that the next start, or a reload, reads."""
+        self.config_path.write_text(yaml.safe_dump(self.config))
 
     def start(self) -> Server:
         """Start and wait for the first answer."""

@@ -187,6 +187,31 @@ def test_several_listeners_plain_tls_and_unix_work_at_once(launch: Launch, tmp_p
         assert stuck.fileno() > 0
 
 
+def test_the_limit_on_connections_is_for_all_listeners_together(launch: Launch, tmp_path: Path) -> None:
+    ports = [free_port(), free_port()]
+    listeners = [{"port": port, "bind_addresses": ["127.0.0.1"]} for port in ports]
+    write_config(tmp_path, listeners=listeners, http={"worker_connections": 10})
+    launch(GUNICORN).wait_for(ports[0])
+    half_open = [connect(ports[n % 2]) for n in range(10)]
+    until(lambda: not answers_soon(ports[0]))
+    assert not answers_soon(ports[1])
+    half_open.pop().close()
+    assert get(ports[0], "/") == b"hello"
+    assert get(ports[1], "/") == b"hello"
+    for client in half_open:
+        client.close()
+
+
+def answers_soon(port: int) -> bool:
+    """Whether a request is answered within half a second; a connection beyond the limit waits."""
+    with connect(port, timeout_s=0.5) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        try:
+            return read_all(client) != b""
+        except TimeoutError:
+            return False
+
+
 def test_a_listener_on_all_addresses_shows_ipv4_clients_as_such(launch: Launch, tmp_path: Path) -> None:
     port = free_port()
     write_config(tmp_path, listeners=[{"port": port}])
@@ -253,7 +278,7 @@ def test_more_workers_on_the_command_line_are_refused_as_well(launch: Launch, tm
     write_config(tmp_path)
     server = launch([*GUNICORN, "-w", "2"])
     assert server.exit_code() == 2
-    assert "workers: 2 is not allowed here" in server.output
+    assert "workers: 2 is not allowed; give 1." in server.output
 
 
 def test_an_application_that_cannot_start_says_why_without_a_traceback(launch: Launch, tmp_path: Path) -> None:
@@ -264,12 +289,12 @@ def test_an_application_that_cannot_start_says_why_without_a_traceback(launch: L
     assert "Traceback" not in server.output
 
 
-def test_a_second_server_on_the_same_data_says_that_it_waits(launch: Launch, tmp_path: Path) -> None:
+def test_a_server_that_starts_slowly_says_what_it_waits_for(launch: Launch, tmp_path: Path) -> None:
     first_port = write_config(tmp_path)
     first = launch(GUNICORN).wait_for(first_port)
     second_port = write_config(tmp_path)
     second = launch(GUNICORN)
-    until(lambda: "another server has it; this one waits" in second.output)
+    until(lambda: "the server before this one is still letting go" in second.output)
     assert get(first_port, "/") == b"hello"
     first.stop()
     second.wait_for(second_port)

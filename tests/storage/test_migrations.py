@@ -86,6 +86,70 @@ def test_a_step_that_fails_leaves_the_migration_to_be_done(database):
     assert len(migrate(database, [Migration(1, "a", True, (create_tables(Extra),))], "sample")) == 1
 
 
+class Dying:
+    """A connection whose process dies after so many statements, with everything that was not committed."""
+
+    def __init__(self, connection, statements):
+        self.connection, self.left = connection, statements
+
+    def cursor(self):
+        return DyingCursor(self, self.connection.cursor())
+
+    def close(self):
+        if self.left >= 0:
+            self.connection.close()
+
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+
+
+class DyingCursor:
+    def __init__(self, owner, cursor):
+        self.owner, self.cursor = owner, cursor
+
+    def execute(self, *arguments):
+        self.owner.left -= 1
+        if self.owner.left == -1:
+            self.owner.connection.close()
+        if self.owner.left < 0:
+            raise KeyboardInterrupt
+        return self.cursor.execute(*arguments)
+
+    def __getattr__(self, name):
+        return getattr(self.cursor, name)
+
+
+def schema_of(database):
+    if database.dialect.is_mysql:
+        tables = sorted(name for (name,) in database.rows("SHOW TABLES"))
+        return [database.row(f"SHOW CREATE TABLE {name}")[1] for name in tables]
+    return sorted(database.rows("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@pytest.fixture
+def fresh(database, request, tmp_path):
+    """An empty database of the engine that `database` is of."""
+    if not database.dialect.is_mysql:
+        yield Database(SqliteSettings(tmp_path / "fresh.db"))
+        return
+    with request.getfixturevalue("mariadb").schema() as settings:
+        yield Database(settings)
+
+
+def test_migrations_that_are_killed_again_and_again_are_finished_in_the_end(database, fresh, monkeypatch):
+    opened = fresh.open_writing
+    for statements in range(4, 1000):
+        monkeypatch.setattr(fresh, "open_writing", lambda n=statements: Dying(opened(), n))
+        try:
+            migrate(fresh, core_migrations())
+            break
+        except KeyboardInterrupt:
+            pass
+    assert statements > 20
+    assert schema_of(fresh) == schema_of(database)
+    fresh.close()
+
+
 def test_status_names_what_is_missing_and_migrate_applies_it(database_settings, empty, capsys):
     empty.rows("SELECT 1")
     assert status(database_settings) == 1

@@ -8,6 +8,7 @@ import sys
 import gevent
 import pytest
 
+from core.errors import Unavailable
 from core.storage.connections import SqliteSettings
 from core.storage.log import Kind
 from core.storage.migrations import SchemaError
@@ -76,16 +77,63 @@ def test_a_restored_backup_gives_no_position_out_twice(path):
     assert set(lost) & set(later) == set()
 
 
-def test_a_second_server_on_the_same_file_is_refused(path):
-    storage = open_storage(SqliteSettings(path), "example.org")
-    code = (
-        "import sys; from pathlib import Path; from core.storage.opening import *; "
-        "from core.storage.connections import *; "
-        "open_storage(SqliteSettings(Path(sys.argv[1])), 'example.org', wait_s=0.05)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+OPEN = """
+import os, sys, time
+from pathlib import Path
+from core.storage.connections import MysqlSettings, SqliteSettings
+from core.storage.opening import open_storage
+began = time.monotonic()
+settings = {"SqliteSettings": SqliteSettings, "MysqlSettings": MysqlSettings, "PosixPath": Path}
+try:
+    open_storage(eval(sys.argv[1], settings), "example.org", wait_s=float(sys.argv[2]), master=os.getpid())
+finally:
+    print(f"{time.monotonic() - began:.1f} s")
+"""
+
+
+def opened_elsewhere(settings, wait_s, **environ):
+    """What another process says that opens the database as a server which nobody's reload has started."""
+    command = [sys.executable, "-c", OPEN, repr(settings), str(wait_s)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environ})
+
+
+def test_a_second_server_on_the_same_database_is_refused_at_once(database_settings):
+    storage = open_storage(database_settings, "example.org", master=os.getppid())
+    done = opened_elsewhere(database_settings, 30)
     storage.close()
-    assert f"Another server (process {os.getpid()}) is using the database {path}" in done.stderr
+    assert f"DatabaseInUse: Another server (process {os.getpid()}) is using the database" in done.stderr
+    assert float(done.stdout.split()[0]) < 5
+    assert opened_elsewhere(database_settings, 0).returncode == 0
+
+
+def test_a_successor_waits_for_its_predecessor(database_settings):
+    storage = open_storage(database_settings, "example.org", master=os.getppid())
+    done = opened_elsewhere(database_settings, 0.5, GUNICORN_PID=str(os.getppid()))
+    storage.close()
+    assert "DatabaseInUse" in done.stderr
+    assert float(done.stdout.split()[0]) >= 0.5
+
+
+def test_an_owner_whose_master_has_died_is_waited_for(database_settings):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    storage = open_storage(database_settings, "example.org", master=dead.pid)
+    done = opened_elsewhere(database_settings, 0.5)
+    storage.close()
+    assert float(done.stdout.split()[0]) >= 0.5
+
+
+@pytest.mark.mariadb
+def test_an_owner_that_was_replaced_while_it_was_cut_off_writes_nothing_more(mariadb):
+    with mariadb.schema() as settings:
+        first = open_storage(settings, "example.org")
+        mariadb.kill_connections_to(settings.database)
+        second = open_storage(settings, "example.org", wait_s=5)
+        with pytest.raises(Unavailable):
+            first.writer.submit(lambda transaction: transaction.log(Kind.EVENT, 1, 2))
+        second.writer.submit(lambda transaction: transaction.log(Kind.EVENT, 1, 3))
+        second.close()
+        first.close()
 
 
 def test_the_next_owner_waits_for_the_last_one_to_close(path):

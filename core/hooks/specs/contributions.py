@@ -99,7 +99,7 @@ def contribute_edus() -> Sequence[Edu] | None:
 
 @spec(Kind.CONTRIBUTE, Sequence, failure=Failure.STOP, seconds=None, of=AuthStage)
 def contribute_auth_stages() -> Sequence[AuthStage] | None:
-    """Add stages of user-interactive authentication; which flows use them is the configuration's matter.
+    """Add stages of user-interactive authentication; `registration_requires_stages` makes registration ask for them.
 
     A stage whose check fails is not passed. Order, blocking and failure: as this family. Since 0.1.
     """

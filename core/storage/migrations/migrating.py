@@ -110,6 +110,15 @@ def schema_state(database: Database, migrations: Sequence[Migration], owner: str
     return SchemaState(done, tuple(migration for migration in migrations if migration.number not in applied))
 
 
+def schema_report(database: Database, migrations: Sequence[Migration]) -> dict[str, list[str]]:
+    """The core's migrations as lines of text, `applied` and `missing`. Raises as `schema_state`."""
+    state = schema_state(database, migrations)
+    return {
+        "applied": list(state.applied),
+        "missing": [f"{migration.number:04d} {migration.name}" for migration in state.missing],
+    }
+
+
 def migrate(database: Database, migrations: Sequence[Migration], owner: str = "core") -> list[Migration]:
     """Apply what is missing and return it. Raises SchemaError where the database must not be touched.
 

@@ -73,6 +73,7 @@ def test_nothing_asked_for_is_the_dummy_stage_and_offers_are_told_apart_by_it():
 def test_what_is_required_stands_in_every_flow():
     assert flows(registration_requires_token=True, needs_terms=True) == [[TOKEN, "m.login.terms"]]
     assert flows(can_mail=True, registrations_require_3pid=("email",)) == [[EMAIL]]
+    assert flows(registration_requires_stages=("org.example.word",)) == [["org.example.word"]]
     assert flows(can_mail=True, enable_registration_captcha=True)[0] == ["m.login.recaptcha", DUMMY]
 
 
