@@ -127,7 +127,7 @@ class App:
         self.receipts.typing.start()
         self.push.start()
         self.rooms.graph.write.discard_entrances()
-        self.federated_rooms.inbound.start()
+        self.federated_rooms.start()
         self.senders.start()
         self.media.start()
         self.directory.runner.start()
@@ -148,7 +148,7 @@ class App:
         for runner in self._consumers:
             runner.stop()
         self.senders.stop()
-        self.federated_rooms.inbound.stop()
+        self.federated_rooms.stop()
         self.media.stop()
         self.directory.runner.stop()
         self.push.stop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gevent
 from gevent.pool import Pool
@@ -43,8 +43,12 @@ logger = logging.getLogger(__name__)
 class InboundRooms:
     """The queues' workers; `start` takes up what was left, `stop` ends them."""
 
-    def __init__(self, graph: Graph, staging: InboundStagingStore, gaps: Gaps) -> None:
+    def __init__(
+        self, graph: Graph, staging: InboundStagingStore, gaps: Gaps, on_gap: Callable[[RoomName], None]
+    ) -> None:
+        """`on_gap` is told of rooms in which history is missing now; it must not wait."""
         self._graph = graph
+        self._on_gap = on_gap
         self._staging = staging
         self._gaps = gaps
         self._pool = Pool(BUSY_ROOMS)
@@ -106,7 +110,10 @@ class InboundRooms:
             event = self._parsed.pop(event_id, None) or _parse(room, event_id, pdu)
             if event is not None:
                 events[event_id], origins[event_id] = event, origin
-        _Batch(self._graph, self._gaps, room, events, origins, staged[0][2]).admit()
+        batch = _Batch(self._graph, self._gaps, room, events, origins, staged[0][2])
+        batch.admit()
+        if batch.has_gap:
+            self._on_gap(room)
 
 
 class _Batch:
@@ -130,6 +137,11 @@ class _Batch:
         self._states: dict[EventId, dict[StateKey, EventId]] = {}
         self._asked_auth: set[EventId] = set()
         self._rounds = 0
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether the state before an event was fetched, since too much before it is missing."""
+        return bool(self._states)
 
     def admit(self) -> None:
         """Append all, fetching what is missing; what cannot be placed is dropped, once, with a line in the log."""

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from core.api.federation import invites, room_events, room_membership, third_party_invites, transactions, user_keys
 from core.federation.auth_chains import AuthChains
+from core.federation.backfill import Backfill
 from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
@@ -20,6 +21,7 @@ from core.federation.membership_templates import MembershipTemplates
 from core.federation.outliers import Outliers
 from core.federation.participation import Participation
 from core.federation.received import ReceivedEvents
+from core.federation.remote_history import FederatedHistory
 from core.federation.remote_joins import RemoteJoins
 from core.federation.remote_memberships import RemoteMemberships
 from core.federation.rescinded_invites import RescindedInvites
@@ -43,7 +45,18 @@ class FederatedRoomsPart:
     """The endpoints, and what has to be started and stopped."""
 
     inbound: InboundRooms
+    history: FederatedHistory
     blueprints: list[Blueprint]
+
+    def start(self) -> None:
+        """Take up what was left."""
+        self.inbound.start()
+        self.history.start()
+
+    def stop(self) -> None:
+        """Leave the rest for the next start."""
+        self.inbound.stop()
+        self.history.stop()
 
 
 def build_federated_rooms(
@@ -74,7 +87,10 @@ def build_federated_rooms(
     )
     serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
     gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
-    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps)
+    backfill = Backfill(graph, federation.graphs, received, gaps)
+    history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
+    rooms.elsewhere.wire(history)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, history.soon)
     edus = InboundEdus(
         graph,
         participation,
@@ -85,9 +101,10 @@ def build_federated_rooms(
         ground.plugins,
     )
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
-    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received))
+    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
     return FederatedRoomsPart(
         inbound=inbound,
+        history=history,
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),
             invites.blueprint(inviting, federation.gate),
@@ -100,11 +117,16 @@ def build_federated_rooms(
 
 
 def _remote_memberships(
-    ground: Ground, graph: Graph, residents: Residents, federation: FederationGround, received: ReceivedEvents
+    ground: Ground,
+    graph: Graph,
+    residents: Residents,
+    federation: FederationGround,
+    received: ReceivedEvents,
+    history: FederatedHistory,
 ) -> RemoteMemberships:
     name, key = ground.server_name, ground.signing_key
     templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
-    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph))
+    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph), history.soon)
     return RemoteMemberships(
         graph, residents, joins, federation.joins, federation.servers, templates, candidates, received, name, key
     )
