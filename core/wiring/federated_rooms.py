@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint
 
-from core.api.federation import invites, room_events, room_membership, third_party_invites, transactions, user_keys
+from core.api.federation import (
+    invites,
+    policy,
+    room_events,
+    room_membership,
+    third_party_invites,
+    transactions,
+    user_keys,
+)
+from core.config.keys import read_signing_keys
 from core.federation.auth_chains import AuthChains
 from core.federation.backfill import Backfill
 from core.federation.candidates import Candidates
@@ -19,13 +28,16 @@ from core.federation.inbound_transactions import InboundTransactions
 from core.federation.join_answers import JoinAnswers
 from core.federation.membership_templates import MembershipTemplates
 from core.federation.outliers import Outliers
+from core.federation.own_policy_server import OwnPolicyServer
 from core.federation.participation import Participation
+from core.federation.policy_servers import PolicyServers
 from core.federation.received import ReceivedEvents
 from core.federation.remote_history import FederatedHistory
 from core.federation.remote_joins import RemoteJoins
 from core.federation.remote_memberships import RemoteMemberships
 from core.federation.rescinded_invites import RescindedInvites
 from core.federation.serving import Serving
+from core.federation.welcome import Welcome
 from core.graph.graph import Graph
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
@@ -90,7 +102,11 @@ def build_federated_rooms(
     backfill = Backfill(graph, federation.graphs, received, gaps)
     history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
     rooms.elsewhere.wire(history)
-    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, history.soon)
+    own_policy = _own_policy_server(ground, graph, participation)
+    policies = PolicyServers(graph, federation.servers, name, None if own_policy is None else own_policy.sign_here)
+    graph.write.endorser.wire(policies)
+    welcome = Welcome(graph, policies, ground.plugins)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
     edus = InboundEdus(
         graph,
         participation,
@@ -111,9 +127,19 @@ def build_federated_rooms(
             room_events.blueprint(serving, federation.gate),
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
+            policy.blueprint(own_policy, federation.gate),
             user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
         ],
     )
+
+
+def _own_policy_server(ground: Ground, graph: Graph, participation: Participation) -> OwnPolicyServer | None:
+    """This server as a policy server, where it has a key for that. Raises ConfigError for a file that holds none."""
+    path = ground.config.keys.policy_server_signing_key_path
+    if path is None:
+        return None
+    keys = read_signing_keys(replace(ground.config.keys, signing_key=None, signing_key_path=path))
+    return OwnPolicyServer(graph, participation, ground.plugins, ground.server_name, keys[0][1])
 
 
 def _remote_memberships(

@@ -113,16 +113,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     writer, database = storage.writer, storage.database
     graph = build_graph(database, writer, storage.tail, storage.interner, name, ground.signing_key)
     viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
-    alias_store, published, related = (
-        RoomAliasStore(database),
-        PublishedRoomStore(database),
-        RelatedEventStore(database),
-    )
+    alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
+    related = RelatedEventStore(database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
-    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
-    client_events = ClientEvents(
-        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
-    )
+    client_events = _client_events(ground, accounts, graph, viewing, bundles)
     access, remote, elsewhere = RoomAccess(graph), LateRemoteRooms(), LateRemoteHistory()
     profiles, residents = MemberProfiles(accounts.profiles, name), Residents(graph, name)
     checks, restricted = AliasChecks(graph, alias_store, remote, residents, name), RestrictedJoins(graph, name)
@@ -195,6 +189,15 @@ def _pending_invites(
 ) -> PendingInvites:
     relays = OutboundRelayStore(ground.storage.database, ground.storage.writer)
     return PendingInvites(graph, residents, remote, profiles, accounts.users, relays, ground.server_name)
+
+
+def _client_events(
+    ground: Ground, accounts: AccountsPart, graph: Graph, viewing: Viewing, bundles: RelationBundles
+) -> ClientEvents:
+    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(ground.plugins)
+    return ClientEvents(
+        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+    )
 
 
 def contributed_fields(plugins: PluginManager) -> ContributedFields:
