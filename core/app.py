@@ -33,7 +33,6 @@ from core.wiring.media import build_media
 from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
-from core.wiring.plugin_work import NoFederation
 from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
@@ -110,7 +109,7 @@ class App:
         ]
         mailer = self.addresses.mailer
         doors = Doors(
-            NoFederation(),
+            self.senders,
             PluginHttp(self.outbound.web),
             mailer.send if mailer.can_send else None,
             PluginAddresses(self.addresses.threepids),

@@ -21,7 +21,7 @@ from core.federation.backfill import Backfill
 from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
-from core.federation.inbound_edus import InboundEdus
+from core.federation.inbound_edus import HANDLED, InboundEdus
 from core.federation.inbound_invites import InboundInvites
 from core.federation.inbound_rooms import InboundRooms
 from core.federation.inbound_transactions import InboundTransactions
@@ -39,6 +39,8 @@ from core.federation.rescinded_invites import RescindedInvites
 from core.federation.serving import Serving
 from core.federation.welcome import Welcome
 from core.graph.graph import Graph
+from core.hooks.edus import ContributedEdus
+from core.hooks.specs import contributions
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
@@ -114,7 +116,7 @@ def build_federated_rooms(
         receipts.receipts,
         encryption.to_device,
         storage.writer,
-        ground.plugins,
+        ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED),
     )
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
