@@ -125,7 +125,7 @@ def build_federated_rooms(
         history=history,
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),
-            invites.blueprint(inviting, federation.gate),
+            invites.blueprint(inviting, federation.gate, accounts.gate),
             room_events.blueprint(serving, federation.gate),
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
