@@ -34,7 +34,6 @@ from core.wiring.media import build_media
 from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
-from core.wiring.plugin_work import NoFederation
 from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
@@ -120,7 +119,7 @@ class App:
         ]
         mailer = self.addresses.mailer
         doors = Doors(
-            NoFederation(),
+            self.senders,
             PluginHttp(self.outbound.web),
             mailer.send if mailer.can_send else None,
             PluginAddresses(self.addresses.threepids),
@@ -137,7 +136,7 @@ class App:
         self.receipts.typing.start()
         self.push.start()
         self.rooms.graph.write.discard_entrances()
-        self.federated_rooms.inbound.start()
+        self.federated_rooms.start()
         self.senders.start()
         self.media.start()
         self.directory.runner.start()
@@ -158,7 +157,7 @@ class App:
         for runner in self._consumers:
             runner.stop()
         self.senders.stop()
-        self.federated_rooms.inbound.stop()
+        self.federated_rooms.stop()
         self.media.stop()
         self.directory.runner.stop()
         self.push.stop()

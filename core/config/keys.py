@@ -81,6 +81,11 @@ class KeysConfig:
     key_server_signing_keys_path: str | None = setting(
         None, path, "File with a key that signs answers given as a key server; unset, the signing key."
     )
+    policy_server_signing_key_path: str | None = setting(
+        None,
+        path,
+        "File with the key that signs events of rooms that name this server as their policy server; unset, it is none.",
+    )
     perspectives: Any = setting(None, anything, "Accepted for compatibility; use trusted_key_servers.")
 
 

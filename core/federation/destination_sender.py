@@ -1,81 +1,75 @@
-"""One other server's sender: what it is to be told, in transactions, one after another.
+"""One other server's sender: what waits for it is sent in transactions, one after another.
 
-The range of a transaction is on record before it is sent, and its id follows from the range, so that a repeated one is the same.
-Typing and receipts ride along; they are kept in memory, the newest of each, and may be lost.
+A server that answers 400 or 413 refuses the contents: events, to-device messages and the rest then go apart, in ever
+smaller parcels, until what is at fault is alone. Whatever else goes wrong is the server's condition, and waited out.
 Spec: Server-Server API, "Transactions".
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import gevent
-import orjson
 from gevent.event import Event as Signal
+from gevent.lock import BoundedSemaphore
 
 from core.errors import MatrixError
-from core.events.canonical_json import encode
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
+from core.federation.outbound_queue import OutboundQueue
+from core.federation.parcels import MAX_EDUS, MAX_PDUS, Edu, Parcel
 from core.federation.remote_errors import RemoteRefusal
-from core.graph.stored_event import StoredEvent
-from core.ids import EventNid, ServerName, TextNid
-from core.storage.outbound_destinations import OutboundDestinationStore, Told
-from core.storage.outbound_inboxes import OutboundInboxStore
+from core.ids import EventNid, ServerName
 
-MAX_PDUS = 50
-MAX_EDUS = 100
-MOST_PENDING = 2_000
-"""How many events wait in memory; past that they are read from the log again."""
 SHORTEST_PAUSE_SECONDS = 0.5
-
-Pending = tuple[int, EventNid]
-Edu = Mapping[str, Any]
+LONGEST_REFUSAL_PAUSE_SECONDS = 600.0
+"""How long a server is left alone at most that answers, and takes nothing."""
+_CONTENTS_REFUSED = frozenset({400, 413})
+_KINDS = ("events", "messages", "edus")
 
 logger = logging.getLogger(__name__)
 
 
 class DestinationSender:
-    """Sends to one server. `wake` and `tell` never wait."""
+    """Sends to one server. Everything but `stop` returns at once."""
 
     def __init__(
         self,
-        server: ServerName,
         origin: ServerName,
-        told: Told,
-        store: OutboundDestinationStore,
-        inbox: OutboundInboxStore,
+        queue: OutboundQueue,
         calls: ServerCalls,
         backoff: Backoff,
-        ours: Callable[[Sequence[EventNid]], list[StoredEvent]],
+        catching_up: BoundedSemaphore,
     ) -> None:
-        """`ours` leaves of some events those that are ours to send."""
-        self.server = server
+        """`catching_up` is shared by all senders, and limits how many of them tell of an outage at once."""
+        self.server = queue.server
         self._origin = origin
-        self._nid: TextNid = told.server_nid
-        self._done = told.position
-        self._sending = told.sending
-        self._store = store
-        self._inbox = inbox
-        self._has_messages = False
+        self._queue = queue
         self._calls = calls
         self._backoff = backoff
-        self._ours = ours
-        self._pending: deque[Pending] = deque()
-        self._unread = told.sending
-        """Up to where events must be read from the log; past it they are in memory."""
-        self._edus: dict[tuple[str, ...], Edu] = {}
+        self._catching_up = catching_up
+        self._was_away = False
+        self._must_announce = False
+        self._refusals = 0
+        self._apart: deque[str] = deque()
+        """The kinds of contents that go in parcels of their own next, after one of all kinds was refused."""
         self._most = MAX_PDUS
+        """How many things a parcel holds; fewer while one at fault is looked for."""
         self._has_work = Signal()
         self._greenlet: gevent.Greenlet | None = None
 
+    @property
+    def position(self) -> int:
+        """Up to where every event was delivered."""
+        return self._queue.position
+
     def start(self, upto: int = 0) -> None:
         """Begin; what lies between the cursor and `upto` is read from the log."""
-        self._unread = max(self._unread, upto)
+        self._queue.must_read(upto)
+        self._was_away = upto > self._queue.position
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
 
@@ -86,30 +80,27 @@ class DestinationSender:
 
     def wake(self, position: int, event: EventNid) -> None:
         """This event is for the server."""
-        if position <= self._done or position <= self._unread:
-            return
-        if len(self._pending) >= MOST_PENDING:
-            self._pending.clear()
-            self._unread = position
-        else:
-            self._pending.append((position, event))
-        self._has_work.set()
+        if self._queue.add_event(position, event):
+            self._has_work.set()
 
     def tell(self, key: tuple[str, ...], edu: Edu) -> None:
         """This is for the server, in place of what had the same key before."""
-        if key not in self._edus and len(self._edus) >= MOST_PENDING:
-            return
-        self._edus.pop(key, None)
-        self._edus[key] = edu
+        self._queue.add_edu(key, edu)
         self._has_work.set()
 
     def has_messages(self) -> None:
         """Something was put into the server's inbox."""
-        self._has_messages = True
+        self._queue.has_messages = True
+        self._has_work.set()
+
+    def announce(self) -> None:
+        """Let the server know that we are here again, even if there is nothing else to say."""
+        self._must_announce = True
         self._has_work.set()
 
     def revive(self) -> None:
         """The server is there again."""
+        self._refusals = 0
         self._has_work.set()
 
     def _run(self) -> None:
@@ -127,94 +118,99 @@ class DestinationSender:
                 self._pause()
 
     def _pause(self) -> None:
-        seconds = max(self._backoff.pause_ms(self.server) / 1000, SHORTEST_PAUSE_SECONDS)
+        """Wait as long as the server is left alone; less where it comes back by itself."""
+        self._was_away = True
+        self._queue.forget_pending()
+        self._refusals += 1
+        refused = min(SHORTEST_PAUSE_SECONDS * 2 ** min(self._refusals, 12), LONGEST_REFUSAL_PAUSE_SECONDS)
+        is_down = self._backoff.pause_ms(self.server) / 1000
         gevent.sleep(SHORTEST_PAUSE_SECONDS)
-        self._has_work.wait(seconds)
+        self._has_work.clear()
+        self._has_work.wait(is_down or refused)
         self._has_work.set()
 
     def _send_next(self) -> bool:
         """Send a transaction; False where there is nothing left to say."""
-        upto, events = self._take()
-        messages = self._messages()
-        edus = dict(list(self._edus.items())[: MAX_EDUS - len(messages)])
-        if not events and not edus and not messages:
-            if upto > self._done:
-                self._finish(upto)
-                return True
-            return False
-        if upto > self._done:
-            self._sending = upto
-            self._store.put([Told(self._nid, self._done, upto)])
-            txn_id = f"{self._done}-{upto}"
-        else:
-            txn_id = f"{self._done}-e{time.time_ns()}"
+        if self._was_away:
+            self._catch_up()
+        parcel = self._next_parcel()
+        if parcel.is_empty and not self._must_announce:
+            if parcel.upto <= self._queue.position:
+                return False
+            self._queue.delivered(parcel)
+            return True
         try:
-            self._calls.send_transaction(
-                self.server, txn_id, self._body(events, [*(one for _, one in messages), *edus.values()])
-            )
+            self._send(parcel)
         except RemoteRefusal as refusal:
-            if not 400 <= refusal.answered_status < 500 or refusal.answered_status == 429:
+            if refusal.answered_status not in _CONTENTS_REFUSED or parcel.is_empty:
                 raise
-            self._bisect(events, upto, refusal)
-            taken = messages if len(events) <= 1 else []
+            self._narrow(parcel, refusal)
         else:
+            self._queue.delivered(parcel)
+            self._must_announce = False
             self._most = MAX_PDUS
-            self._finish(upto)
-            taken = messages
-        if taken:
-            self._inbox.remove([number for number, _ in taken])
-        for key, edu in edus.items():
-            if self._edus.get(key) is edu:
-                del self._edus[key]
+            if self._apart:
+                self._apart.popleft()
         return True
 
-    def _messages(self) -> list[tuple[int, Edu]]:
-        """To-device messages, which stay in the inbox until they were taken."""
-        if not self._has_messages:
-            return []
-        found = self._inbox.first(self.server, MAX_EDUS // 2)
-        self._has_messages = bool(found)
-        return [
-            (number, {"edu_type": "m.direct_to_device", "content": orjson.loads(content)}) for number, content in found
-        ]
+    def _send(self, parcel: Parcel) -> None:
+        txn_id, body = parcel.body(self._origin)
+        self._calls.send_transaction(self.server, txn_id, body)
+        self._refusals = 0
 
-    def _take(self) -> tuple[int, list[StoredEvent]]:
-        """The next events, and the position after which to go on; they stay where they are until they were sent."""
-        if self._done < self._unread:
-            bound = self._sending if self._done < self._sending else self._unread  # what was begun is repeated
-            limit = 10 * self._most
-            rows = self._store.events_for(self._nid, self._done, bound, limit)
-            end = rows[-1][0] if len(rows) == limit else bound
+    def _next_parcel(self) -> Parcel:
+        """What waits, of all kinds; or, after a refusal, of one kind that has something."""
+        while self._apart:
+            parcel = self._of_kinds((self._apart[0],))
+            if not parcel.is_empty:
+                return parcel
+            self._apart.popleft()
+        return self._of_kinds(_KINDS)
+
+    def _of_kinds(self, kinds: tuple[str, ...]) -> Parcel:
+        queue, position = self._queue, self._queue.position
+        parcel = queue.events(self._most) if "events" in kinds else Parcel(position, position)
+        messages = queue.messages(self._most) if "messages" in kinds else {}
+        room = min(MAX_EDUS - len(messages), 2 * self._most if self._most > 1 else 1)
+        return replace(parcel, messages=messages, edus=queue.edus(room) if "edus" in kinds else {})
+
+    def _narrow(self, parcel: Parcel, refusal: RemoteRefusal) -> None:
+        """The server refuses the contents: find out which, and let nothing else suffer for it."""
+        parts: Mapping[str, int] = {kind: len(getattr(parcel, kind) or ()) for kind in _KINDS}
+        if sum(1 for count in parts.values() if count) > 1:
+            self._apart = deque(_KINDS)
+        elif (count := max(parts.values())) > 1:
+            self._most = max(1, min(self._most, count) // 2)
         else:
-            bound = self._sending if self._done < self._sending else self._pending[-1][0] if self._pending else 0
-            rows = [one for one in list(self._pending)[: self._most] if one[0] <= bound]
-            end = rows[-1][0] if rows else self._done
-        positions = {nid: position for position, nid in rows}
-        events = self._ours([nid for _, nid in rows])
-        if len(events) > self._most:
-            events = events[: self._most]
-            end = positions[events[-1].nid]
-        return end, events
+            self._leave_out(parcel, refusal)
+            self._most = MAX_PDUS
 
-    def _finish(self, upto: int) -> None:
-        self._done = max(self._done, upto)
-        while self._pending and self._pending[0][0] <= self._done:
-            self._pending.popleft()
+    def _leave_out(self, parcel: Parcel, refusal: RemoteRefusal) -> None:
+        """One thing alone is refused: an event or a transient EDU is dropped, a to-device message kept for later."""
+        names: list[object] = [one.event_id for one in parcel.events]
+        names += [*(parcel.messages or {}), *(parcel.edus or {})]
+        logger.warning("%s refuses %s: %s", self.server, names, refusal.sentence)
+        if parcel.events:
+            self._queue.skip_events(parcel)
+        elif parcel.messages:
+            self._queue.set_aside(parcel)
+        else:
+            self._queue.drop_edus(parcel)
 
-    def _bisect(self, events: Sequence[StoredEvent], upto: int, refusal: RemoteRefusal) -> None:
-        """The server refuses the whole: find out which event it is, and leave that one out."""
-        if len(events) > 1:
-            self._most, self._sending = len(events) // 2, self._done
-            return
-        logger.warning("%s refuses %s: %s", self.server, [one.event_id for one in events], refusal.sentence)
-        self._most = MAX_PDUS
-        self._finish(upto)
-
-    def _body(self, events: Sequence[StoredEvent], edus: Sequence[Edu]) -> bytes:
-        """The transaction as canonical JSON."""
-        return b'{"edus":[%b],"origin":%b,"origin_server_ts":%d,"pdus":[%b]}' % (
-            b",".join(encode(edu, strict=False) for edu in edus),
-            orjson.dumps(self._origin),
-            int(time.time() * 1000),
-            b",".join(one.pdu_bytes for one in events),
-        )
+    def _catch_up(self) -> None:
+        """After an outage: where there is much to tell, the newest event of each room, the newest rooms first."""
+        with self._catching_up:
+            newest = self._queue.newest_of_rooms()
+            position = self._queue.position
+            for start in range(0, len(newest), MAX_PDUS):
+                events = newest[start : start + MAX_PDUS]
+                upto = max(one.nid for one in events)
+                try:
+                    self._send(Parcel(position, upto, events, is_catching_up=True))
+                except RemoteRefusal as refusal:
+                    if refusal.answered_status not in _CONTENTS_REFUSED:
+                        raise
+                    logger.warning("%s refuses the newest events of rooms: %s", self.server, refusal.sentence)
+            if newest:
+                self._queue.caught_up()
+        self._was_away = False

@@ -97,6 +97,7 @@ class Handshakes:
             judgement = self._graph.write.judge(room.room_nid, event)
             if judgement.violation is not None:
                 raise judgement.violation
+            event = self._graph.write.endorser.endorse(room.room_nid, event)
             self._relays.note(event_id)
             self._graph.write.append(room.room_nid, [Admission(event)])
         except MissingEvents as missing:

@@ -14,8 +14,7 @@ from core.encryption.to_device import ToDevice
 from core.errors import InvalidParam, MatrixError
 from core.federation.participation import Participation
 from core.graph.graph import Graph
-from core.hooks.manager import PluginManager
-from core.hooks.specs import contributions
+from core.hooks.edus import ContributedEdus
 from core.ids import EventId, RoomId, ServerName, UserId, is_event_id, is_user_id, server_of
 from core.rooms.receipts import Receipts
 from core.rooms.typing import Typing
@@ -24,6 +23,8 @@ from core.storage.rooms import RoomName
 from core.storage.writer import Writer
 
 MAX_THREAD_BYTES = 255
+HANDLED = frozenset({"m.direct_to_device", "m.device_list_update", "m.receipt", "m.signing_key_update", "m.typing"})
+"""Types of EDU that are no plugin's to take."""
 
 Edu = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ class InboundEdus:
         receipts: Receipts,
         to_device: ToDevice,
         writer: Writer,
-        plugins: PluginManager,
+        contributed: ContributedEdus,
     ) -> None:
         self._graph = graph
         self._participation = participation
@@ -49,11 +50,8 @@ class InboundEdus:
         self._receipt_book = receipts
         self._to_device_inbox = to_device
         self._writer = writer
+        self._contributed = contributed
         self._takers: dict[str, Callable[[ServerName, Edu], None]] = {
-            contribution.item.type: contribution.item.receive
-            for contribution in plugins.contributions(contributions.contribute_edus)
-        }
-        self._takers |= {
             "m.typing": self._typing,
             "m.receipt": self._receipts,
             "m.direct_to_device": self._to_device,
@@ -65,8 +63,11 @@ class InboundEdus:
         """Take one EDU."""
         kind = edu.get("edu_type") if isinstance(edu, dict) else None
         content = edu.get("content") if isinstance(edu, dict) else None
-        taker = self._takers.get(kind) if isinstance(kind, str) else None
-        if taker is None or not isinstance(content, dict):
+        if not isinstance(kind, str) or not isinstance(content, dict):
+            return
+        taker = self._takers.get(kind)
+        if taker is None:
+            self._contributed.receive(origin, kind, content)
             return
         try:
             taker(origin, content)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gevent
 from gevent.pool import Pool
@@ -19,6 +19,7 @@ from core.events.event import Event
 from core.events.formats import parse_event
 from core.federation.gaps import Gaps
 from core.federation.outliers import in_order
+from core.federation.welcome import Welcome
 from core.graph.appending.admission import Admission
 from core.graph.graph import Graph
 from core.graph.missing import MissingAuthEvents, MissingEvents
@@ -43,8 +44,18 @@ logger = logging.getLogger(__name__)
 class InboundRooms:
     """The queues' workers; `start` takes up what was left, `stop` ends them."""
 
-    def __init__(self, graph: Graph, staging: InboundStagingStore, gaps: Gaps) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        staging: InboundStagingStore,
+        gaps: Gaps,
+        welcome: Welcome,
+        on_gap: Callable[[RoomName], None],
+    ) -> None:
+        """`on_gap` is told of rooms in which history is missing now; it must not wait."""
         self._graph = graph
+        self._welcome = welcome
+        self._on_gap = on_gap
         self._staging = staging
         self._gaps = gaps
         self._pool = Pool(BUSY_ROOMS)
@@ -106,7 +117,10 @@ class InboundRooms:
             event = self._parsed.pop(event_id, None) or _parse(room, event_id, pdu)
             if event is not None:
                 events[event_id], origins[event_id] = event, origin
-        _Batch(self._graph, self._gaps, room, events, origins, staged[0][2]).admit()
+        batch = _Batch(self._graph, self._gaps, self._welcome, room, events, origins, staged[0][2])
+        batch.admit()
+        if batch.has_gap:
+            self._on_gap(room)
 
 
 class _Batch:
@@ -116,6 +130,7 @@ class _Batch:
         self,
         graph: Graph,
         gaps: Gaps,
+        welcome: Welcome,
         room: RoomName,
         events: dict[EventId, Event],
         origins: dict[EventId, ServerName],
@@ -123,19 +138,28 @@ class _Batch:
     ) -> None:
         self._graph = graph
         self._gaps = gaps
+        self._welcome = welcome
         self._room = room
         self._events = events
+        self._unjudged = set(events)
+        self._unwelcome: set[EventId] = set()
         self._origins = origins
         self._origin = origin
         self._states: dict[EventId, dict[StateKey, EventId]] = {}
         self._asked_auth: set[EventId] = set()
         self._rounds = 0
 
+    @property
+    def has_gap(self) -> bool:
+        """Whether the state before an event was fetched, since too much before it is missing."""
+        return bool(self._states)
+
     def admit(self) -> None:
         """Append all, fetching what is missing; what cannot be placed is dropped, once, with a line in the log."""
         while self._events:
             ordered = in_order(list(self._events.values()))
-            admissions = [Admission(event, state=self._states.get(event.event_id)) for event in ordered]
+            self._judge()
+            admissions = [self._admission(self._events[event.event_id]) for event in ordered]
             try:
                 appended = self._graph.write.append(self._room.room_nid, admissions)
             except MissingAuthEvents as missing:
@@ -146,6 +170,19 @@ class _Batch:
                 for event_id, violation in appended.refused.items():
                     logger.info("%s of %s was refused: %s", event_id, self._room.room_id, violation.sentence)
                 return
+
+    def _judge(self) -> None:
+        """Find out which of the events that are new here nobody is to see."""
+        new = {event_id: self._events[event_id] for event_id in self._unjudged if event_id in self._events}
+        self._unjudged.clear()
+        if new:
+            origins = {event_id: self._origins.get(event_id, self._origin) for event_id in new}
+            self._unwelcome |= self._welcome.judge(self._room, new, origins)
+            self._events.update(new)
+
+    def _admission(self, event: Event) -> Admission:
+        is_unwelcome = event.event_id in self._unwelcome
+        return Admission(event, state=self._states.get(event.event_id), is_unwelcome=is_unwelcome)
 
     def _or_drop(self, missing: MissingEvents, fetch) -> None:  # type: ignore[no-untyped-def]  # a method of this class
         event = self._events[missing.event_id]
@@ -185,6 +222,7 @@ class _Batch:
         for event in new:
             self._events[event.event_id] = event
             self._origins[event.event_id] = server
+            self._unjudged.add(event.event_id)
         return bool(new)
 
 

@@ -34,6 +34,7 @@ class RemoteRefusal(MatrixError):
         self.answered_status = status
         self.answered_errcode = errcode
         self.answered_fields = fields
+        self.answered_sentence = sentence
 
 
 class RemoteNonsense(MatrixError):

@@ -7,7 +7,7 @@ Spec: Server-Server API, "Joining Rooms".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from core.graph.graph import Graph
 from core.graph.missing import MissingEvents
 from core.graph.stored_event import load_pdu
 from core.ids import EventId, RoomId, ServerName, StateKey, UserId
+from core.storage.rooms import RoomName
 
 JOIN_TIMEOUT_MS = 300_000
 """How long the answer to a join may take: large servers build it for minutes."""
@@ -57,13 +58,16 @@ class RemoteJoins:
         candidates: Candidates,
         received: ReceivedEvents,
         outliers: Outliers,
+        on_entrance: Callable[[RoomName], None],
     ) -> None:
+        """`on_entrance` is told of rooms that were entered, whose history is not here; it must not wait."""
         self._graph = graph
         self._calls = calls
         self._templates = templates
         self._candidates = candidates
         self._received = received
         self._outliers = outliers
+        self._on_entrance = on_entrance
 
     def join(self, user_id: UserId, room_id: RoomId, via: Sequence[str], content: Mapping[str, Any]) -> None:
         """Join through the first server that lets the user in. Raises MatrixError."""
@@ -95,6 +99,7 @@ class RemoteJoins:
         violation = appended.refused.get(event.event_id)
         if violation is not None:
             raise AuthRuleViolation(violation.rule, f"The state that {server} told forbids it: {violation.sentence}")
+        self._on_entrance(room)
 
     def _read(self, server: ServerName, pieces: Any, join: Event) -> _Told:
         """Check everything in the answer as it arrives."""

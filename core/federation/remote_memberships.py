@@ -115,6 +115,7 @@ class RemoteMemberships:
         if room is None:
             raise NotFound(f"There is no room {room_id} here.")
         event = self._graph.write.draft_event(room.room_nid, Draft("m.room.member", sender, content, target))
+        event = self._graph.write.endorser.endorse(room.room_nid, event)
         server = server_of(target)
         told = pdus_of(told_state(self._graph.states.current(room.room_nid), sender))
         pdu = self._calls.invite(server, room_id, event.event_id, event.pdu, room.version.id, told)

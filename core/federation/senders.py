@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import gevent
 import orjson
 from gevent.event import Event as Signal
+from gevent.lock import BoundedSemaphore
 
 from core.encryption.queries import KeyQueries
 from core.events.signatures import signatures_of
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
-from core.federation.destination_sender import DestinationSender, Edu
+from core.federation.destination_sender import DestinationSender
 from core.federation.outbound_inboxes import OutboundInboxes
+from core.federation.outbound_queue import OutboundQueue
+from core.federation.parcels import Edu
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, server_of
@@ -34,6 +38,12 @@ LINES_PER_BATCH = 500
 POSITIONS_PER_NOTE = 500
 """How far the position on record may lag behind."""
 RETRY_SECONDS = 1.0
+CATCHING_UP_AT_ONCE = 10
+"""How many servers are told of an outage at the same time."""
+ANNOUNCED_PER_SECOND = 20
+"""To how many servers we say after a start that we are here again."""
+RELAYS_KEPT = 200_000
+"""For a server that is further behind than so many positions nothing of others is kept."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +82,8 @@ class Senders:
         self._edus: deque[Callable[[], None]] = deque(maxlen=10_000)
         self._has_work = Signal()
         self._greenlet: gevent.Greenlet | None = None
+        self._announcing: gevent.Greenlet | None = None
+        self._catching_up = BoundedSemaphore(CATCHING_UP_AT_ONCE)
         backoff.on_revival(self._revive)
 
     def start(self) -> None:
@@ -89,12 +101,14 @@ class Senders:
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
+        self._announcing = gevent.spawn(self._announce)
 
     def stop(self) -> None:
         """End all senders."""
         self._tail.unfollow(self._notice)
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        for greenlet in (self._greenlet, self._announcing):
+            if greenlet is not None:
+                greenlet.kill()
         for sender in self._senders.values():
             sender.stop()
 
@@ -111,6 +125,27 @@ class Senders:
         """Tell the other servers of a room who is typing."""
         content = {"room_id": room.room_id, "user_id": user_id, "typing": is_typing}
         self._later(room.room_nid, ("m.typing", room.room_id, user_id), {"edu_type": "m.typing", "content": content})
+
+    def send_edu(self, type: str, content: Mapping[str, Any], servers: Sequence[ServerName], key: str) -> None:
+        """Send a plugin's EDU; implements core.hooks.api.Federation. Nothing is kept for servers that are down."""
+        edu = {"edu_type": type, "content": dict(content)}
+        others = [server for server in servers if self._is_other(server) and not self._backoff.pause_ms(server)]
+
+        def tell() -> None:
+            for sender in self._for(self._graph.texts.nids(others).values(), self._routed):
+                sender.tell(("plugin", type, key), edu)
+
+        if others:
+            self._edus.append(tell)
+            self._has_work.set()
+
+    def _announce(self) -> None:
+        """Tell the servers that share rooms with us that we are here again, so that they end their pauses."""
+        for nid in self._graph.servers.anywhere():
+            sender = self._senders.get(nid)
+            if sender is not None and not self._backoff.pause_ms(sender.server):
+                sender.announce()
+                gevent.sleep(1 / ANNOUNCED_PER_SECOND)
 
     def _later(self, room: RoomNid, key: tuple[str, ...], edu: Edu) -> None:
         def tell() -> None:
@@ -180,6 +215,8 @@ class Senders:
             if self._routed - self._noted >= POSITIONS_PER_NOTE:
                 self._store.put([Told(ROUTER, self._routed, self._routed)])
                 self._noted = self._routed
+                reached = (one.position for one in self._senders.values())
+                self._relays.forget(min((one for one in reached if one > upto - RELAYS_KEPT), default=upto))
 
     def _ours(self, nids: Sequence[EventNid]) -> list[StoredEvent]:
         """Those of some events that our users sent, or that came in through us, in their order."""
@@ -218,15 +255,7 @@ class Senders:
         return name != self._allowed.own and self._allowed.allows(name)
 
     def _add(self, told: Told, name: ServerName) -> DestinationSender:
-        sender = DestinationSender(
-            name,
-            self._allowed.own,
-            told,
-            self._store,
-            self._inboxes.store,
-            self._calls,
-            self._backoff,
-            self._ours,
-        )
+        queue = OutboundQueue(name, told, self._store, self._inboxes.store, self._graph.events, self._ours)
+        sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._catching_up)
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender

@@ -63,7 +63,7 @@ class Gap:
 class Page:
     """Events in the order asked for. `end` continues, and is None at the end of what there is.
 
-    `gap` is the nearest gap in the page, if it has any: the caller may fetch what is missing and ask again.
+    `gap` is the nearest gap on the way, if there is any: the caller may fetch what is missing and ask again.
     """
 
     events: Sequence[StoredEvent]
@@ -127,7 +127,7 @@ class History:
                 break
         events = list(self._events.by_nids(found).values())
         end = None if last else HistoryToken(depth, nid, start.position)
-        return Page(events, end, self._first_gap(events) if backwards else None)
+        return Page(events, end, self._first_gap(self._passed(start, events) if backwards else events))
 
     def token_at(self, room: RoomNid, position: Position) -> HistoryToken:
         """The token from which paging back shows everything that was visible at `position`."""
@@ -171,11 +171,20 @@ class History:
             missing.setdefault(nid, []).append(event_id)
         return [Gap(event, tuple(missing[nid])) for nid, event in self._events.by_nids(missing).items()]
 
+    def rooms_with_gaps(self, limit: int) -> list[RoomNid]:
+        """Rooms in which something is missing, those with the newest gaps first."""
+        return self._edges.rooms_with_gaps(limit)
+
     def _told(self, rows: list[tuple[EventNid, int, int]], bound: Position) -> list[EventNid]:
         """Those of `rows` that were told of by `bound`, or never were since they are history."""
         live = [nid for nid, _, flags in rows if not flags & Flag.BACKFILLED]
         positions = self._log.positions_of(Kind.EVENT, live)
         return [nid for nid, _, flags in rows if flags & Flag.BACKFILLED or positions.get(nid, 0) <= bound]
+
+    def _passed(self, start: HistoryToken, events: Sequence[StoredEvent]) -> list[StoredEvent]:
+        """The events of a page, going back, after the one right above it: what that lacks is missing from the page."""
+        above = self._events.by_nids((EventNid(start.nid),)) if start.nid > 0 and start.depth < DEEPEST else {}
+        return [*above.values(), *events]
 
     def _first_gap(self, events: Sequence[StoredEvent]) -> Gap | None:
         found = self.gaps_of(events)

@@ -30,6 +30,7 @@ from core.graph.appending.sending import (
 )
 from core.graph.appending.work import Work
 from core.graph.drafts import Draft, TransactionId
+from core.graph.endorsing import LateEndorser
 from core.graph.lines import NO_LINE, StateMap
 from core.graph.sent_requests import SentRequests
 from core.graph.states import RoomState
@@ -45,6 +46,7 @@ class RoomGraph:
     """Makes rooms grow. Every method that writes returns after the commit."""
 
     def __init__(self, appender: Appender, requests: SentRequests, author: Author) -> None:
+        self.endorser = LateEndorser()
         self._appender = appender
         self._bench = appender.bench
         self._tips = appender.tips
@@ -89,10 +91,13 @@ class RoomGraph:
 
         `drafts` may be a function of the state before the first of them; it must be quick and pure, and may be called
         more than once. A `transaction_id` that was used before returns the event sent then. Raises AuthRuleViolation
-        (403), EventRefused (400, or 413 for size), NotFound for a room without a state.
+        (403), EventRefused (400, or 413 for size), NotFound for a room without a state. A room with a policy server gets
+        the events one by one, and what that raises is raised.
         """
         if transaction_id is not None and (sent := self._requests.find(transaction_id)) is not None:
             return [self._bench.events.by_nid(sent)]
+        if self.endorser.is_needed(room):
+            return self._send_endorsed(room, drafts, transaction_id)
         if not callable(drafts):
             self._intern(drafts)
         for attempt in range(TRIES + 1):
@@ -177,6 +182,32 @@ class RoomGraph:
             return send_draft(work, draft, self._author).event
 
         return self._appender.restarting(attempt)
+
+    def _send_endorsed(self, room: RoomNid, drafts: Drafts, transaction_id: TransactionId | None) -> list[StoredEvent]:
+        """Send events that somebody else has to recommend; nothing is held while they are asked."""
+        if callable(drafts):
+            tip = self._tips.get(room)
+            known = Work(tip, self._bench, None, gevent.idle).known
+            drafts = drafts(RoomState(tip.state, None, known, self._bench.texts))
+        sent: list[StoredEvent] = []
+        for draft in drafts:
+            event = self.endorser.endorse(room, self.draft_event(room, draft))
+            sent.append(self._append_own(room, event, None if sent else transaction_id))
+        return sent
+
+    def _append_own(self, room: RoomNid, event: Event, transaction_id: TransactionId | None) -> StoredEvent:
+        refused: Refused = {}
+
+        def plan(work: Work) -> None:
+            admit(work, (Admission(event),), refused)
+            for violation in refused.values():
+                raise violation
+
+        def also(transaction: Transaction, appended: Appended) -> None:
+            if transaction_id is not None:
+                self._requests.remember(transaction, transaction_id, appended.events[0].nid, self._author.now_ms())
+
+        return self._appender.prepared(room, plan, also).events[0]
 
     def _is_staged(self, room: RoomNid, admissions: Sequence[Admission]) -> bool:
         """Whether an entrance is into a new room, and too big for one job."""

@@ -17,6 +17,7 @@ from core.graph.caches import ByteCache
 from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, UserId, UserNid
+from core.storage.events import Flag
 
 CACHE_BYTES = 16 * 1024 * 1024
 """How much of intervals is kept in memory."""
@@ -72,11 +73,24 @@ class Viewing:
             return listed  # shared since ever, and the user is here
         if memberships.values[-1:] == ("join",) and all(v in ("shared", "world_readable") for v in visibilities.values):
             return listed
-        return [stored for stored in listed if _may_see(stored, user_id, memberships, visibilities)]
+        return [stored for stored in listed if self._sees(stored, user_id, memberships, visibilities)]
 
     def may_see(self, stored: StoredEvent, user_nid: UserNid, user_id: UserId) -> bool:
         """Whether the user may see this event."""
         return bool(self.visible((stored,), user_nid, user_id))
+
+    def _sees(self, stored: StoredEvent, user_id: UserId, memberships: Intervals, visibilities: Intervals) -> bool:
+        """History that arrived late has its place on the main line only now, so the state before it decides."""
+        if not stored.flags & Flag.BACKFILLED or stored.before is None:
+            return _may_see(stored, user_id, memberships, visibilities)
+        state = self._states.before(stored.nid)
+        member = state.event("m.room.member", user_id)
+        membership = None if member is None else member.content.get("membership")
+        seen_as = history_visibility(state.event("m.room.history_visibility"))
+        joined_since = membership == "join" or "join" in memberships.values
+        return may_see(
+            stored.event, user_id, seen_as, membership if isinstance(membership, str) else None, joined_since
+        )
 
     def visibilities(self, room: RoomNid) -> Intervals:
         """The room's history visibility over its main line; empty where it was never set."""

@@ -6,21 +6,24 @@ Spec: Client-Server API, "Syncing" (paginating) and "Event Context".
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.events.event_filter import Relation, RoomEventFilter
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
-from core.graph.history import HistoryToken
+from core.graph.history import HistoryToken, Page
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventId, Position, Requester, RoomId, UserId, UserNid
 from core.rooms.access import RoomAccess, Sight, viewer_of
 from core.rooms.reading import Reading
+from core.rooms.remote_history import RemoteHistory
 from core.storage.log import LogTail
 
 READS_PER_PAGE = 10
 """How many pages are read to fill one answer, where a filter or the history visibility leaves events out."""
+FILLS_PER_PAGE = 5
+"""How often missing history is asked for in one read."""
 MOST_EVENTS = 1000
 """The largest limit that is honored."""
 
@@ -59,6 +62,7 @@ class Paging:
         reading: Reading,
         tail: LogTail,
         ignored_by: Callable[[UserNid], Collection[UserId]],
+        elsewhere: RemoteHistory,
     ) -> None:
         self._graph = graph
         self._access = access
@@ -67,6 +71,7 @@ class Paging:
         self._reading = reading
         self._tail = tail
         self._ignored_by = ignored_by
+        self._elsewhere = elsewhere
 
     def messages(
         self,
@@ -151,10 +156,34 @@ class Paging:
         for _ in range(READS_PER_PAGE):
             if token is None or len(found) >= limit:
                 break
-            page = self._graph.history.page(sight.room.room_nid, token, backwards, limit - len(found), stop)
+            page = self._page(sight, token, backwards, limit - len(found), stop)
             token = page.end
             found += self._shown(requester, sight, page.events, wanted)
         return found, token
+
+    def _page(self, sight: Sight, start: HistoryToken, backwards: bool, limit: int, stop: HistoryToken | None) -> Page:
+        """A page, after what is missing in it was fetched, as far as other servers have it and the user is a member.
+
+        Where the history ends in a gap that nobody fills now, a page with events can be continued later.
+        """
+        history, room = self._graph.history, sight.room
+        page = history.page(room.room_nid, start, backwards, limit, stop)
+        if not sight.is_joined or (not backwards and start <= history.start()):
+            return page
+        for _ in range(FILLS_PER_PAGE):
+            gap = page.gap
+            if gap is None:
+                return page
+            if backwards and len(page.events) == limit and page.events[-1] is gap.event:
+                self._elsewhere.soon(room)
+                return page
+            if not self._elsewhere.fill(room, gap):
+                break
+            page = history.page(room.room_nid, start, backwards, limit, stop)
+        if backwards and page.end is None and page.gap is not None and page.events and stop is None:
+            last = page.events[-1]
+            page = replace(page, end=HistoryToken(last.local_depth, last.nid, start.position))
+        return page
 
     def _shown(
         self, requester: Requester, sight: Sight, events: Sequence[StoredEvent], wanted: RoomEventFilter

@@ -93,6 +93,7 @@ class PendingInvites:
         content, sender = self._content(room, target, proof)
         content = {**self._profiles.member_fields(target), **content}
         event = self._graph.write.draft_event(room.room_nid, Draft("m.room.member", sender, content, target))
+        event = self._graph.write.endorser.endorse(room.room_nid, event)
         self._relays.note(event.event_id)
         refused = self._graph.write.append(room.room_nid, [Admission(event)]).refused
         for violation in refused.values():

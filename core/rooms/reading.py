@@ -16,8 +16,9 @@ from core.graph.history import HistoryToken
 from core.graph.states import RoomState
 from core.graph.stored_event import StateRef, StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventId, EventNid, Requester, RoomId, RoomNid
+from core.ids import EventId, EventNid, Requester, RoomId, RoomNid, is_event_id
 from core.rooms.access import RoomAccess, Sight, viewer_of
+from core.rooms.remote_history import RemoteHistory
 from core.storage.log import Kind, Line
 from core.storage.memberships import MEMBERSHIPS
 
@@ -28,8 +29,16 @@ JOINED_CACHE_BYTES = 8 * 1024 * 1024
 class Reading:
     """Reads states, members and events for a requester."""
 
-    def __init__(self, graph: Graph, access: RoomAccess, viewing: Viewing, client_events: ClientEvents) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        access: RoomAccess,
+        viewing: Viewing,
+        client_events: ClientEvents,
+        elsewhere: RemoteHistory,
+    ) -> None:
         self._graph = graph
+        self._elsewhere = elsewhere
         self._access = access
         self._viewing = viewing
         self._client_events = client_events
@@ -93,16 +102,24 @@ class Reading:
         return [room.room_id for room in self._graph.rooms.names(nids).values()]
 
     def event(self, requester: Requester, room_id: RoomId, event_id: EventId) -> StoredEvent:
-        """One event of the room. Raises NotFound where there is none, or none the requester may see."""
+        """One event of the room. Raises NotFound where there is none, or none the requester may see.
+
+        For a member one that is not here yet is asked for elsewhere.
+        """
         room = self._graph.rooms.find(room_id)
-        stored = self._graph.events.by_id(event_id)
         missing = NotFound(f"There is no event {event_id} in this room, or you may not see it.")
-        if room is None or stored is None or stored.room_nid != room.room_nid or not stored.is_visible:
+        if room is None:
             raise missing
         try:
-            self._access.sight(requester, room_id)
+            sight = self._access.sight(requester, room_id)
         except Forbidden as refused:
             raise missing from refused
+        stored = self._graph.events.by_id(event_id)
+        may_be_elsewhere = (stored is None or stored.is_outlier) and sight.is_joined and is_event_id(event_id)
+        if may_be_elsewhere and self._elsewhere.bring(room, event_id):
+            stored = self._graph.events.by_id(event_id)
+        if stored is None or stored.room_nid != room.room_nid or not stored.is_visible:
+            raise missing
         if not self._viewing.may_see(stored, requester.user_nid, requester.user_id):
             raise missing
         return stored

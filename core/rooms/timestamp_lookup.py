@@ -10,7 +10,8 @@ from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventNid, Requester, RoomId
-from core.rooms.access import RoomAccess
+from core.rooms.access import RoomAccess, Sight
+from core.rooms.remote_history import RemoteHistory
 from core.storage.event_times import EventTimeStore
 
 EVENTS_AT_ONCE = 20
@@ -22,15 +23,46 @@ _LARGEST_NID = 2**62
 class TimestampLookup:
     """Finds events by time."""
 
-    def __init__(self, graph: Graph, access: RoomAccess, viewing: Viewing, times: EventTimeStore) -> None:
+    def __init__(
+        self, graph: Graph, access: RoomAccess, viewing: Viewing, times: EventTimeStore, elsewhere: RemoteHistory
+    ) -> None:
         self._graph = graph
         self._access = access
         self._viewing = viewing
         self._times = times
+        self._elsewhere = elsewhere
 
     def nearest(self, requester: Requester, room_id: RoomId, ts: int, backwards: bool) -> StoredEvent:
-        """The event closest to `ts` (milliseconds) at or before it, or at or after it. Raises NotFound, Forbidden."""
+        """The event closest to `ts` (milliseconds) at or before it, or at or after it. Raises NotFound, Forbidden.
+
+        Where history is missing here, another server is asked whether it knows one that is closer.
+        """
         sight = self._access.sight(requester, room_id)
+        here = self._here(requester, sight, ts, backwards)
+        if (here is None or here.origin_server_ts != ts) and sight.is_joined:
+            here = self._closer(requester, sight, ts, backwards, here) or here
+        if here is None:
+            way = "at or before" if backwards else "at or after"
+            raise NotFound(f"The room has no event {way} {ts} that you may see.")
+        return here
+
+    def _closer(
+        self, requester: Requester, sight: Sight, ts: int, backwards: bool, here: StoredEvent | None
+    ) -> StoredEvent | None:
+        """An event of another server that is closer than what is here, brought here."""
+        if not self._graph.history.gaps_in(sight.room.room_nid):
+            return None
+        found = self._elsewhere.near(sight.room, ts, backwards)
+        if found is None or (here is not None and abs(found[1] - ts) >= abs(here.origin_server_ts - ts)):
+            return None
+        if not self._elsewhere.bring(sight.room, found[0]):
+            return None
+        stored = self._graph.events.by_id(found[0])
+        if stored is None or not stored.is_visible:
+            return None
+        return stored if self._viewing.may_see(stored, requester.user_nid, requester.user_id) else None
+
+    def _here(self, requester: Requester, sight: Sight, ts: int, backwards: bool) -> StoredEvent | None:
         room = sight.room.room_nid
         time, nid = ts, EventNid(_LARGEST_NID if backwards else -1)
         for _ in range(READS):
@@ -44,4 +76,4 @@ class TimestampLookup:
             if len(rows) < EVENTS_AT_ONCE:
                 break
             nid, time = rows[-1]
-        raise NotFound(f"The room has no event {'at or before' if backwards else 'at or after'} {ts} that you may see.")
+        return None

@@ -88,6 +88,11 @@ class EdgeStore:
         """All gaps of a room: (successor, missing event)."""
         return self._database.rows("SELECT event_nid, missing_id FROM backward_extremities WHERE room_nid = ?", (room,))
 
+    def rooms_with_gaps(self, limit: int) -> list[RoomNid]:
+        """Rooms with gaps, those with the newest first. Cost: a look at every gap."""
+        sql = "SELECT room_nid FROM backward_extremities GROUP BY room_nid ORDER BY MAX(event_nid) DESC LIMIT ?"
+        return [RoomNid(row[0]) for row in self._database.rows(sql, (limit,))]
+
     def successors(self, source: Database | Transaction, prevs: Collection[EventNid]) -> dict[EventNid, list[EventNid]]:
         """The events that list each of `prevs`, for those that are listed by any."""
         found: dict[EventNid, list[EventNid]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from core.ids import EventNid, TextNid
+from core.ids import EventNid, RoomNid, TextNid
 from core.storage.database import Database
 from core.storage.log import Kind
 from core.storage.tables import BigIntegerField, Table
@@ -72,3 +72,24 @@ class OutboundDestinationStore:
             (server, int(Kind.EVENT), since, upto, limit),
         )
         return [(position, EventNid(nid)) for position, nid in rows]
+
+    def newest_by_room(self, server: TextNid, since: int, upto: int) -> dict[RoomNid, int]:
+        """The position of the newest event in (since, upto] of each room the server was in when it came."""
+        rows = self._database.rows(
+            "SELECT l.subject, MAX(l.position) FROM log l "
+            "JOIN room_servers s ON s.room_nid = l.subject AND s.server_nid = ? "
+            "JOIN events e ON e.event_nid = l.reference AND e.main_before >= s.from_index "
+            "AND e.main_before <= s.to_index "
+            "WHERE l.kind = ? AND l.position > ? AND l.position <= ? GROUP BY l.subject",
+            (server, int(Kind.EVENT), since, upto),
+        )
+        return {RoomNid(room): position for room, position in rows}
+
+    def latest_of(self, room: RoomNid, since: int, upto: int, limit: int) -> list[EventNid]:
+        """The latest events of a room in (since, upto], oldest first."""
+        rows = self._database.rows(
+            "SELECT reference FROM log WHERE subject = ? AND kind = ? AND position > ? AND position <= ? "
+            "ORDER BY position DESC LIMIT ?",
+            (room, int(Kind.EVENT), since, upto, limit),
+        )
+        return [EventNid(row[0]) for row in reversed(rows)]

@@ -38,11 +38,12 @@ class OutboundInboxStore:
         first = last - len(messages) + 1
         transaction.add_all(self._insert, [(first + number, *one) for number, one in enumerate(messages)])
 
-    def first(self, server: ServerName, limit: int) -> list[tuple[int, bytes]]:
-        """(number, content) of the oldest messages for a server."""
+    def first(self, server: ServerName, limit: int, after: int = 0) -> list[tuple[int, bytes]]:
+        """(number, content) of the oldest messages for a server, those after a number."""
         rows = self._database.rows(
-            "SELECT message_nid, content FROM outbound_inboxes WHERE server_name = ? ORDER BY message_nid LIMIT ?",
-            (server, limit),
+            "SELECT message_nid, content FROM outbound_inboxes WHERE server_name = ? AND message_nid > ? "
+            "ORDER BY message_nid LIMIT ?",
+            (server, after, limit),
         )
         return [(number, bytes(content)) for number, content in rows]
 

@@ -57,6 +57,11 @@ class RoomServerStore:
         )
         return [TextNid(row[0]) for row in rows]
 
+    def anywhere(self) -> list[TextNid]:
+        """Every server with a joined user in any room."""
+        rows = self._database.rows("SELECT DISTINCT server_nid FROM room_servers WHERE to_index = ?", (OPEN,))
+        return [TextNid(row[0]) for row in rows]
+
     def sharing(self, user: TextNid) -> list[TextNid]:
         """The servers with a joined user in a room that this user is joined to."""
         rows = self._database.rows(

@@ -20,6 +20,7 @@ _OFFERED_BY: tuple[tuple[str, frozenset[str]], ...] = (
     ("/_matrix/federation/v1/media/", frozenset({"federation", "media"})),
     ("/_matrix/federation/v1/openid/", frozenset({"federation", "openid"})),
     ("/_matrix/federation/", frozenset({"federation"})),
+    ("/_matrix/policy/", frozenset({"federation"})),
     ("/_matrix/key/", frozenset({"federation", "keys"})),
     ("/_matrix/media/", frozenset({"client", "federation", "media"})),
     ("/_matrix/consent", frozenset({"client", "consent"})),

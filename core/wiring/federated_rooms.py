@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint
 
-from core.api.federation import invites, room_events, room_membership, third_party_invites, transactions, user_keys
+from core.api.federation import (
+    invites,
+    policy,
+    room_events,
+    room_membership,
+    third_party_invites,
+    transactions,
+    user_keys,
+)
+from core.config.keys import read_signing_keys
 from core.federation.auth_chains import AuthChains
+from core.federation.backfill import Backfill
 from core.federation.candidates import Candidates
 from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
-from core.federation.inbound_edus import InboundEdus
+from core.federation.inbound_edus import HANDLED, InboundEdus
 from core.federation.inbound_invites import InboundInvites
 from core.federation.inbound_rooms import InboundRooms
 from core.federation.inbound_transactions import InboundTransactions
 from core.federation.join_answers import JoinAnswers
 from core.federation.membership_templates import MembershipTemplates
 from core.federation.outliers import Outliers
+from core.federation.own_policy_server import OwnPolicyServer
 from core.federation.participation import Participation
+from core.federation.policy_servers import PolicyServers
 from core.federation.received import ReceivedEvents
+from core.federation.remote_history import FederatedHistory
 from core.federation.remote_joins import RemoteJoins
 from core.federation.remote_memberships import RemoteMemberships
 from core.federation.rescinded_invites import RescindedInvites
 from core.federation.serving import Serving
+from core.federation.welcome import Welcome
 from core.graph.graph import Graph
+from core.hooks.edus import ContributedEdus
+from core.hooks.specs import contributions
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
@@ -43,7 +59,18 @@ class FederatedRoomsPart:
     """The endpoints, and what has to be started and stopped."""
 
     inbound: InboundRooms
+    history: FederatedHistory
     blueprints: list[Blueprint]
+
+    def start(self) -> None:
+        """Take up what was left."""
+        self.inbound.start()
+        self.history.start()
+
+    def stop(self) -> None:
+        """Leave the rest for the next start."""
+        self.inbound.stop()
+        self.history.stop()
 
 
 def build_federated_rooms(
@@ -74,7 +101,14 @@ def build_federated_rooms(
     )
     serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
     gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
-    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps)
+    backfill = Backfill(graph, federation.graphs, received, gaps)
+    history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
+    rooms.elsewhere.wire(history)
+    own_policy = _own_policy_server(ground, graph, participation)
+    policies = PolicyServers(graph, federation.servers, name, None if own_policy is None else own_policy.sign_here)
+    graph.write.endorser.wire(policies)
+    welcome = Welcome(graph, policies, ground.plugins)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
     edus = InboundEdus(
         graph,
         participation,
@@ -82,29 +116,45 @@ def build_federated_rooms(
         receipts.receipts,
         encryption.to_device,
         storage.writer,
-        ground.plugins,
+        ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED),
     )
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
-    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received))
+    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
     return FederatedRoomsPart(
         inbound=inbound,
+        history=history,
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),
-            invites.blueprint(inviting, federation.gate),
+            invites.blueprint(inviting, federation.gate, accounts.gate),
             room_events.blueprint(serving, federation.gate),
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
+            policy.blueprint(own_policy, federation.gate),
             user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
         ],
     )
 
 
+def _own_policy_server(ground: Ground, graph: Graph, participation: Participation) -> OwnPolicyServer | None:
+    """This server as a policy server, where it has a key for that. Raises ConfigError for a file that holds none."""
+    path = ground.config.keys.policy_server_signing_key_path
+    if path is None:
+        return None
+    keys = read_signing_keys(replace(ground.config.keys, signing_key=None, signing_key_path=path))
+    return OwnPolicyServer(graph, participation, ground.plugins, ground.server_name, keys[0][1])
+
+
 def _remote_memberships(
-    ground: Ground, graph: Graph, residents: Residents, federation: FederationGround, received: ReceivedEvents
+    ground: Ground,
+    graph: Graph,
+    residents: Residents,
+    federation: FederationGround,
+    received: ReceivedEvents,
+    history: FederatedHistory,
 ) -> RemoteMemberships:
     name, key = ground.server_name, ground.signing_key
     templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
-    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph))
+    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph), history.soon)
     return RemoteMemberships(
         graph, residents, joins, federation.joins, federation.servers, templates, candidates, received, name, key
     )

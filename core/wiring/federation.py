@@ -15,6 +15,7 @@ from core.config import Config
 from core.config.federation import FederationConfig
 from core.config.keys import KeysConfig, read_signing_keys
 from core.config.open_files import for_outgoing
+from core.config.ratelimits import RatelimitsConfig
 from core.events.server_keys import OldVerifyKey
 from core.events.signatures import SigningKey
 from core.federation.allowed_servers import AllowedServers
@@ -23,6 +24,7 @@ from core.federation.calls import GraphCalls, JoinCalls, ServerCalls
 from core.federation.calls.key_calls import KeyCalls
 from core.federation.discovery import Discovery
 from core.federation.event_signatures import EventSignatures
+from core.federation.inbound_limits import InboundLimits, InboundRate
 from core.federation.keyring import KeyRing
 from core.federation.notaries import Notaries, Notary
 from core.federation.notary_service import NotaryService
@@ -128,7 +130,7 @@ def build_federation_ground(ground: Ground, outbound: Outbound) -> FederationGro
         ring,
         EventSignatures(ring),
         NotaryService(own_keys, ring, allowed),
-        ServerGate(authentication, ground.server_name),
+        ServerGate(authentication, ground.server_name, InboundLimits(inbound_rate_of(ground.config.ratelimits))),
     )
 
 
@@ -140,6 +142,7 @@ def federation_ground_blueprints(
     return [
         keys.blueprint(federation.own_keys, federation.notary),
         version.blueprint(),
+        federation.gate.blueprint(),
         query.blueprint(accounts.profiles, rooms.aliases, federation.gate, shows_profiles),
     ]
 
@@ -166,6 +169,17 @@ def _notaries(config: KeysConfig, own: ServerName) -> list[Notary]:
         for trusted in config.trusted_key_servers
         if trusted.server_name != own
     ]
+
+
+def inbound_rate_of(config: RatelimitsConfig) -> InboundRate:
+    """What one other server may ask of us, by the configuration."""
+    return InboundRate(
+        config.rc_federation_window_size,
+        config.rc_federation_sleep_limit,
+        config.rc_federation_sleep_delay,
+        config.rc_federation_reject_limit,
+        config.rc_federation_concurrent,
+    )
 
 
 def patiences_of(config: FederationConfig) -> Patiences:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import gevent
 from gevent.pool import Pool
 
 from core.hooks.errors import PluginBusy, PluginFailed
 from core.hooks.manager import PluginManager
-from core.ids import ServerName
 
 MAX_TASKS = 100
 """So many tasks one plugin may have waiting or running."""
@@ -42,10 +40,3 @@ class PluginWork:
             self._plugins.run(self._plugin, f"work:{name}", TASK_SECONDS, function)
         except PluginFailed:  # counted and logged by the guard
             return
-
-
-class NoFederation:
-    """No other servers: what plugins send to them is dropped, as their contract has it for servers that are down."""
-
-    def send_edu(self, type: str, content: Mapping[str, Any], servers: Sequence[ServerName], key: str) -> None:
-        """Nothing."""

@@ -11,7 +11,6 @@ from core.accounts.account_data import AccountData
 from core.hooks.api import Federation, Http, Media
 from core.hooks.declarations import Consumer, Mail
 from core.hooks.delivery import event_consumers
-from core.hooks.edus import ContributedEdus
 from core.hooks.errors import PluginError
 from core.hooks.facade import LateApi, Services
 from core.hooks.manager import Contribution, PluginManager
@@ -36,9 +35,6 @@ from core.wiring.plugin_work import PluginWork
 from core.wiring.rooms import RoomsPart
 from core.wiring.sync import SyncPart
 
-OUR_EDUS = frozenset({"m.direct_to_device", "m.device_list_update", "m.receipt", "m.signing_key_update", "m.typing"})
-"""Types of EDU that the server handles itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class Doors:
@@ -57,7 +53,6 @@ class PluginsPart:
 
     plugins: PluginManager
     blueprints: list[Blueprint]
-    edus: ContributedEdus
     consumers: list[ConsumerRunner]
     jobs: list[JobRunner]
     facades: list[tuple[LateApi, Services]]
@@ -101,7 +96,6 @@ def build_plugins(
     return PluginsPart(
         plugins,
         endpoints_of_plugins(plugins, endpoints, blueprints),
-        ContributedEdus(plugins, plugins.contributions(contributions.contribute_edus), OUR_EDUS),
         consumers,
         [JobRunner(plugins, one, leases) for one in jobs],
         _facades(ground, accounts, rooms, sync, doors, works, consumers),

@@ -54,7 +54,7 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
     threads = Threads(graph, access, viewing, rooms.client_events, rooms.bundles, rooms.related, ignored)
     report_store = ReportStore(database)
     reports = Reports(graph, access, rooms.reading, report_store, accounts.users, writer, name, wall_clock_ms)
-    lookup = TimestampLookup(graph, access, viewing, EventTimeStore(database))
+    lookup = TimestampLookup(graph, access, viewing, EventTimeStore(database), rooms.elsewhere)
     upgrades = RoomUpgrades(
         graph,
         access,

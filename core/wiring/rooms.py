@@ -42,6 +42,7 @@ from core.rooms.pending_invites import PendingInvites
 from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profile_updates import ProfileUpdates
 from core.rooms.reading import Reading
+from core.rooms.remote_history import LateRemoteHistory
 from core.rooms.remote_rooms import LateRemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
@@ -84,6 +85,7 @@ class RoomsPart:
 
     graph: Graph
     remote: LateRemoteRooms
+    elsewhere: LateRemoteHistory
     viewing: Viewing
     client_events: ClientEvents
     access: RoomAccess
@@ -108,19 +110,16 @@ class RoomsPart:
 def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> RoomsPart:
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
-    writer = storage.writer
-    graph = build_graph(storage.database, writer, storage.tail, storage.interner, name, ground.signing_key)
+    writer, database = storage.writer, storage.database
+    graph = build_graph(database, writer, storage.tail, storage.interner, name, ground.signing_key)
     viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
-    related = RelatedEventStore(storage.database)
+    alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
+    related = RelatedEventStore(database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
-    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(plugins)
-    client_events = ClientEvents(
-        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
-    )
-    access, remote, profiles = RoomAccess(graph), LateRemoteRooms(), MemberProfiles(accounts.profiles, name)
-    alias_store, published = RoomAliasStore(storage.database), PublishedRoomStore(storage.database)
-    residents, restricted = Residents(graph, name), RestrictedJoins(graph, name)
-    checks = AliasChecks(graph, alias_store, remote, residents, name)
+    client_events = _client_events(ground, accounts, graph, viewing, bundles)
+    access, remote, elsewhere = RoomAccess(graph), LateRemoteRooms(), LateRemoteHistory()
+    profiles, residents = MemberProfiles(accounts.profiles, name), Residents(graph, name)
+    checks, restricted = AliasChecks(graph, alias_store, remote, residents, name), RestrictedJoins(graph, name)
     aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name)
     personal = PersonalSettings(graph, data, writer)
     memberships = Memberships(
@@ -128,15 +127,16 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     )
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
-    reading = Reading(graph, access, viewing, client_events)
+    reading = Reading(graph, access, viewing, client_events, elsewhere)
     for follower in (ignored, invite_permissions, bundles, reading):
         storage.tail.follow(follower.follow)
-    paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of)
+    paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of, elsewhere)
     by_address = _by_address(ground, graph, access, memberships, profiles, book)
     pending = _pending_invites(ground, accounts, graph, residents, remote, profiles)
     return RoomsPart(
         graph=graph,
         remote=remote,
+        elsewhere=elsewhere,
         viewing=viewing,
         client_events=client_events,
         access=access,
@@ -189,6 +189,15 @@ def _pending_invites(
 ) -> PendingInvites:
     relays = OutboundRelayStore(ground.storage.database, ground.storage.writer)
     return PendingInvites(graph, residents, remote, profiles, accounts.users, relays, ground.server_name)
+
+
+def _client_events(
+    ground: Ground, accounts: AccountsPart, graph: Graph, viewing: Viewing, bundles: RelationBundles
+) -> ClientEvents:
+    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(ground.plugins)
+    return ClientEvents(
+        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+    )
 
 
 def contributed_fields(plugins: PluginManager) -> ContributedFields:

@@ -58,7 +58,7 @@ class MessageSearch:
         """The follower that keeps the index, from the first message on."""
         if not self._is_enabled:
             return []
-        kinds = frozenset({LogKind.EVENT})
+        kinds = frozenset({LogKind.EVENT, LogKind.HISTORY})
         return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS)]
 
     @hookimpl

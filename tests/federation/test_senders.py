@@ -138,3 +138,93 @@ def test_an_event_that_is_refused_holds_up_nothing(alpha, remote):
     remote.answer(SEND, answer)
     alice.send(guest.room_id, "bad")
     told(remote, alice.send(guest.room_id, "good"), guest)
+
+
+def refusing(remote, is_bad):
+    """Have the fake refuse transactions that hold anything bad; returns the EDUs of those it took, in order."""
+    taken = []
+
+    def answer(seen):
+        if any(is_bad(one) for one in [*seen.json["pdus"], *seen.json["edus"]]):
+            return Reply("400 Bad", {"errcode": "M_BAD_JSON", "error": "no"})
+        taken.extend(seen.json["edus"])
+        return {"pdus": {}}
+
+    remote.answer(SEND, answer)
+    return taken
+
+
+def until(claim, seconds=20):
+    """Wait until a claim holds."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it never was so"
+        time.sleep(0.05)
+
+
+def whisper(user, guest, body):
+    """A to-device message to the guest."""
+    messages = {guest.user_id: {"D": {"body": body}}}
+    user.put(f"/v3/sendToDevice/m.test/{body}", {"messages": messages})
+
+
+def whispered(edus):
+    """The bodies of to-device messages among EDUs."""
+    return [one["content"]["messages"] for one in edus if one["edu_type"] == "m.direct_to_device"]
+
+
+def test_a_refused_event_costs_no_to_device_message(alpha, remote):
+    alice = alpha.register()
+    guest = Guest(remote, alpha, alice.create_room(preset="public_chat"))
+    guest.join()
+    remote.answer(SEND, Reply("503 Busy", {"errcode": "M_UNKNOWN", "error": "later"}))
+    alice.send(guest.room_id, "bad")
+    whisper(alice, guest, "secret")
+    until(lambda: remote.asked(SEND))
+    taken = refusing(remote, lambda one: one.get("content", {}).get("body") == "bad")
+    until(lambda: whispered(taken) == [{guest.user_id: {"D": {"body": "secret"}}}])
+
+
+def test_a_refused_to_device_message_holds_up_no_other_and_is_kept(make_server, remote):
+    server = make_server()
+    alice = server.register()
+    guest = Guest(remote, server, alice.create_room(preset="public_chat"))
+    guest.join()
+    taken = refusing(remote, lambda one: "bad" in str(one.get("content", {}).get("messages")))
+    for body in ("bad", "good"):
+        whisper(alice, guest, body)
+    until(lambda: "good" in str(whispered(taken)))
+    server.kill()
+    taken = refusing(remote, lambda one: False)
+    server.start()
+    until(lambda: "bad" in str(whispered(taken)))
+
+
+def test_after_an_outage_every_room_is_current_before_old_events_are_told(alpha, remote):
+    alice = alpha.register()
+    guests = [Guest(remote, alpha, alice.create_room(preset="public_chat")) for _ in range(8)]
+    for guest in guests:
+        guest.join()
+    remote.answer(SEND, Reply("503 Busy", {"errcode": "M_UNKNOWN", "error": "away"}))
+    newest = [[alice.send(guest.room_id, f"m{n}") for n in range(20)][-1] for guest in guests]
+    remote.requests.clear()
+    until(lambda: remote.asked(SEND))
+    remote.requests.clear()
+    remote.answer(SEND, {"pdus": {}})
+    guests[0].call("GET", "/v1/query/profile?user_id=" + quote(alice.user_id))
+    first = told(remote, newest[0], guests[0])[0]
+    assert {guests[0].signed_id(pdu) for pdu in first.json["pdus"]} == set(newest)
+    told(remote, alice.send(guests[0].room_id, "and on"), guests[0])
+    assert sum(len(one.json["pdus"]) for one in remote.asked(SEND)) < 20
+
+
+def test_a_start_is_announced_to_those_who_share_rooms(make_server, hearing):
+    server = make_server()
+    alice = server.register()
+    guest = Guest(hearing, server, alice.create_room(preset="public_chat"))
+    guest.join()
+    told(hearing, alice.send(guest.room_id), guest)
+    server.stop()
+    hearing.requests.clear()
+    server.start()
+    until(lambda: hearing.asked(SEND))

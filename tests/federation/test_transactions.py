@@ -255,3 +255,14 @@ def test_a_changed_device_list_is_told(shared):
 )
 def test_an_edu_that_makes_no_sense_is_passed_over(shared, edu):
     assert shared[1].transact(edus=[edu]).json() == {"pdus": {}}
+
+
+def test_an_event_without_prev_events_holds_up_nothing(shared):
+    alice, guest = shared
+    last = guest.last
+    _, first = guest.event("first of all", prev_events=[])
+    guest.last = last
+    guest.transact(first)
+    event_id, pdu = guest.event("after it")
+    guest.transact(pdu)
+    sync_until(alice, arrived(guest.room_id, event_id))

@@ -9,9 +9,10 @@ from core.events.room_versions import V10
 from core.graph.appending.admission import Admission
 from core.graph.history import HistoryToken
 from core.graph.stored_event import Place
+from core.graph.viewing import Viewing
 from core.ids import Position
 from tests.graph.local_room import ANNA, create_room, message
-from tests.graph.replay import ALICE, BOB, DAVE, Recorder
+from tests.graph.replay import ALICE, BOB, CAROL, DAVE, Recorder
 from tests.graph.test_random_rooms import any_order, record_room
 
 
@@ -138,3 +139,21 @@ def test_an_event_is_between_its_own_tokens(graph):
         sent[3].nid,
         sent[4].nid,
     ]
+
+
+def test_history_that_arrives_late_is_shown_as_of_its_own_time(replay, graph):
+    record = Recorder(V10)
+    past = record.start(BOB)
+    content = {"history_visibility": "joined"}
+    past.append(record.event("m.room.history_visibility", ALICE, content, past[-1:], ""))
+    past.append(record.message(BOB, past[-1:], "before Dave"))
+    past.append(record.member(DAVE, past[-1:]))
+    past.append(record.message(BOB, past[-1:], "to Dave"))
+    replayer = replay(record)
+    join = record.member(CAROL, past[-1:])
+    state = record.state_before(join)
+    replayer.enter(join, state, [one for one in past if one.event_id in state.values()])
+    replayer.step([Admission(one, Place.BACKFILLED) for one in past])
+    viewing, said = Viewing(graph.states), [graph.events.get(past[number].event_id) for number in (-3, -1)]
+    sees = [[one.content["body"] for one in viewing.visible(said, graph.texts.nid(who), who)] for who in (DAVE, CAROL)]
+    assert sees == [["to Dave"], []]

@@ -66,6 +66,7 @@ def base_config(folder: Path, port: int, database: dict | None = None) -> dict:
         "rc_user_directory": UNLIMITED,
         "rc_third_party_invite": UNLIMITED,
         "rc_3pid_validation": UNLIMITED,
+        "rc_federation": {"sleep_limit": 1_000_000, "reject_limit": 1_000_000, "concurrent": 1_000},
     }
 
 

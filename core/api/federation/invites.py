@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
@@ -10,6 +12,7 @@ from core.errors import IncompatibleRoomVersion
 from core.events.room_versions import ROOM_VERSIONS, V1, RoomVersion
 from core.federation.inbound_invites import InboundInvites
 from core.ids import EventId, RoomId
+from core.web.gate import Gate
 from core.web.schemas import JsonAny, JsonObject, JsonSchema, JsonString, json_reply, load_object
 
 
@@ -21,8 +24,8 @@ class InviteBody(JsonSchema):
     invite_room_state = JsonAny(load_default=list)
 
 
-def blueprint(invites: InboundInvites, gate: ServerGate) -> Blueprint:
-    """Both versions of the endpoint."""
+def blueprint(invites: InboundInvites, gate: ServerGate, clients: Gate) -> Blueprint:
+    """Both versions of the endpoint; `clients` counts the invites that a user gets."""
     bp, body = Blueprint("federation_invites", __name__), InviteBody()
 
     @bp.put("/_matrix/federation/v2/invite/<room_id>/<event_id>")
@@ -30,6 +33,7 @@ def blueprint(invites: InboundInvites, gate: ServerGate) -> Blueprint:
         """An invite, returned with our signature."""
         origin, content = gate.read(request)
         asked = load_object(body, content)
+        limit(asked["event"])
         version, told = _version(asked["room_version"]), asked["invite_room_state"]
         signed = invites.receive(origin, RoomId(room_id), EventId(event_id), asked["event"], version, told)
         return json_reply({"event": signed})
@@ -38,10 +42,14 @@ def blueprint(invites: InboundInvites, gate: ServerGate) -> Blueprint:
     def send_invite_v1(room_id: str, event_id: str) -> ResponseReturnValue:
         """The same for rooms of versions 1 and 2, in the older form."""
         origin, content = gate.read(request)
+        limit(content)
         unsigned = content.get("unsigned")
         told = unsigned.get("invite_room_state", []) if isinstance(unsigned, dict) else []
         signed = invites.receive(origin, RoomId(room_id), EventId(event_id), content, V1, told)
         return json_reply([200, {"event": signed}])
+
+    def limit(event: dict[str, Any]) -> None:
+        clients.limit(str(event.get("state_key")), "rc_invites.per_user")
 
     return bp
 

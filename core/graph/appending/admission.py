@@ -18,13 +18,16 @@ class Admission:
 
     Its hashes and signatures have been checked. `verdict` is None where append shall judge it. `state` is the state
     before it as fetched from another server, needed where prev events are unknown: all its events have been appended
-    already, as outliers or otherwise; those not known are left out.
+    already, as outliers or otherwise; those not known are left out. `below` is for history that nothing known follows,
+    and says how far below the oldest event it belongs. `is_unwelcome` soft-fails a live event that would be accepted.
     """
 
     event: Event
     place: Place = Place.LIVE
     verdict: Verdict | None = None
     state: Mapping[StateKey, EventId] | None = None
+    below: int = 1
+    is_unwelcome: bool = False
 
 
 @dataclass(frozen=True, slots=True)

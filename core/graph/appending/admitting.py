@@ -69,4 +69,6 @@ def _verdict(work: Work, admission: Admission, place: Placement | None, refused:
     found: Judgement = judge(work, admission.event, before, admission.place is Place.LIVE and not work.is_entrance)
     if found.violation is not None:
         refused[admission.event.event_id] = found.violation
+    if admission.is_unwelcome and admission.place is Place.LIVE and found.verdict is Verdict.ACCEPTED:
+        return Verdict.SOFT_FAILED
     return found.verdict

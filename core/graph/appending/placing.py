@@ -13,7 +13,7 @@ from core.graph.appending.admission import Admission
 from core.graph.appending.redacting import apply_redaction, apply_waiting_redactions
 from core.graph.appending.relating import note_relation
 from core.graph.appending.work import Work
-from core.graph.lines import StateMap
+from core.graph.lines import EMPTY, StateMap
 from core.graph.missing import MissingEvents
 from core.graph.stored_event import StateRef, StoredEvent, Verdict
 from core.ids import EventId, EventNid, StateKey
@@ -71,6 +71,8 @@ def find_state_before(work: Work, place: Placement, fetched: Mapping[StateKey, E
     if {prev.nid for prev in place.prevs} == work.extremities.keys():
         work.settle()
         place.before, place.state = work.ref, work.state
+    elif not keys:  # the create event of a room we came to later, or one that claims to be the first
+        place.state, place.before = EMPTY, work.book.write(EMPTY, [])
     elif len(keys) == 1:
         place.before = work.after_ref(place.prevs[0])
         place.state = work.state if place.before == work.ref else work.book.state(place.before)
@@ -120,14 +122,14 @@ def keep_outlier(work: Work, event: Event, verdict: Verdict) -> StoredEvent:
 def backfill_depths(work: Work, admissions: Sequence[Admission]) -> dict[EventId, int]:
     """A local depth for each backfilled event, oldest first as given: one less than its smallest known successor.
 
-    Where nothing that is known follows it, one more than its largest known prev event, or below everything.
+    Where nothing that is known follows it, one more than its largest known prev event, or below everything by `below`.
     """
     stores, source = work.bench.stores, work.where
-    events = [admission.event for admission in admissions]
     depths: dict[EventId, int] = {}
     followers: dict[EventId, list[int]] = {}
     lowest = None
-    for event in reversed(events):
+    for admission in reversed(admissions):
+        event = admission.event
         known = work.known.by_nids(work.waiting.get(event.event_id, ())).values()
         above = [one.local_depth for one in known] + followers.get(event.event_id, [])
         prevs, _ = work.prevs_of(event)
@@ -137,7 +139,7 @@ def backfill_depths(work: Work, admissions: Sequence[Admission]) -> dict[EventId
             depth = max(prev.local_depth for prev in prevs) + 1
         else:
             lowest = stores.events.lowest_depth(source, work.tip.room_nid) if lowest is None else lowest
-            depth = lowest = lowest - 1
+            depth = lowest = lowest - admission.below
         depths[event.event_id] = depth
         for prev in event.prev_event_ids:
             followers.setdefault(prev, []).append(depth)
