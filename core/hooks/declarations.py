@@ -91,6 +91,8 @@ class LogKind(StrEnum):
 
     EVENT = "event"
     """A live event, accepted into its room. Backfilled ones are not among them."""
+    BACKFILL = "backfill"
+    """An event of a room's history, which arrived after what came later. Since 0.1."""
     STATE = "state"
     """The resolved current state of a room changed, with or without a new event."""
     PROFILE = "profile"

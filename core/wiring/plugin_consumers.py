@@ -21,12 +21,14 @@ from core.storage.receipts import ReceiptStore
 
 _KINDS = {
     LogKind.EVENT: (Kind.EVENT,),
+    LogKind.BACKFILL: (Kind.BACKFILL,),
     LogKind.STATE: (Kind.STATE_DELTA,),
     LogKind.PROFILE: (Kind.PROFILE,),
     LogKind.ACCOUNT_DATA: (Kind.ACCOUNT_DATA, Kind.ROOM_ACCOUNT_DATA),
     LogKind.RECEIPT: (Kind.RECEIPT,),
     LogKind.DEVICES: (Kind.DEVICE_LIST,),
 }
+_OF_EVENTS = {Kind.EVENT: LogKind.EVENT, Kind.BACKFILL: LogKind.BACKFILL}
 _OF_USERS = {
     Kind.PROFILE: LogKind.PROFILE,
     Kind.ACCOUNT_DATA: LogKind.ACCOUNT_DATA,
@@ -45,15 +47,15 @@ class LogTranslator:
 
     def translated(self, lines: Sequence[Line]) -> list[LogLine]:
         """The lines, in their order."""
-        events = self.graph.events.by_nids([EventNid(line.reference) for line in lines if line.kind is Kind.EVENT])
+        events = self.graph.events.by_nids([EventNid(line.reference) for line in lines if line.kind in _OF_EVENTS])
         moved = self.receipts.by_nids([line.reference for line in lines if line.kind is Kind.RECEIPT])
         deltas = self._deltas([line.reference for line in lines if line.kind is Kind.STATE_DELTA])
         found = []
         for line in lines:
-            if line.kind is Kind.EVENT:
+            if line.kind in _OF_EVENTS:
                 stored = events.get(EventNid(line.reference))
                 if stored is not None:
-                    found.append(LogLine(line.position, LogKind.EVENT, stored.room_id, event=stored.event))
+                    found.append(LogLine(line.position, _OF_EVENTS[line.kind], stored.room_id, event=stored.event))
             elif line.kind is Kind.STATE_DELTA:
                 if changes := deltas.get(line.reference):
                     room_id = self.graph.rooms.name(RoomNid(line.subject)).room_id

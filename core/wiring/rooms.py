@@ -161,7 +161,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         blueprints=[
             _create_room(ground, accounts, creation),
             room_membership.blueprint(memberships, aliases, by_address, accounts.gate),
-            *_event_blueprints(accounts, sending, delayed, memberships, reading, paging),
+            *_event_blueprints(ground, accounts, sending, delayed, memberships, reading, paging),
             directory.blueprint(aliases, accounts.gate),
         ],
     )
@@ -198,6 +198,7 @@ def _delayed_events(
 
 
 def _event_blueprints(
+    ground: Ground,
     accounts: AccountsPart,
     sending: Sending,
     delayed: DelayedEvents,
@@ -205,9 +206,9 @@ def _event_blueprints(
     reading: Reading,
     paging: Paging,
 ) -> list[Blueprint]:
-    gate = accounts.gate
+    gate, activity = accounts.gate, ground.activity
     return [
-        room_send.blueprint(sending, delayed, gate),
+        room_send.blueprint(sending, delayed, activity, gate),
         room_state.blueprint(sending, delayed, memberships, reading, gate),
         delayed_events.blueprint(delayed, gate),
         rooms.blueprint(reading, paging, gate),

@@ -9,11 +9,12 @@ from core.api.client.delayed_events import asked_delay_ms
 from core.ids import EventId, RoomId
 from core.rooms.delayed_events import DelayedEvents
 from core.rooms.sending import Sending
+from core.sync.activity import Activity
 from core.web.gate import Gate
 from core.web.schemas import json_reply, read_json
 
 
-def blueprint(sending: Sending, delayed: DelayedEvents, gate: Gate) -> Blueprint:
+def blueprint(sending: Sending, delayed: DelayedEvents, activity: Activity, gate: Gate) -> Blueprint:
     """Message events and redactions."""
     bp = Blueprint("client_room_send", __name__)
 
@@ -27,6 +28,7 @@ def blueprint(sending: Sending, delayed: DelayedEvents, gate: Gate) -> Blueprint
         if delay_ms is not None:
             draft = (event_type, None, content)
             return json_reply({"delay_id": delayed.schedule(requester, RoomId(room_id), draft, delay_ms, txn_id)})
+        activity.acted(requester)
         return _sent(sending.send(requester, RoomId(room_id), event_type, content, txn_id))
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/redact/<event_id>/<txn_id>")
