@@ -138,6 +138,7 @@ class App:
         self.rooms.graph.write.discard_entrances()
         self.federated_rooms.start()
         self.senders.start()
+        self.rooms.delayed.start()
         self.media.start()
         self.directory.runner.start()
         for runner in self._consumers:
@@ -154,6 +155,7 @@ class App:
         """Finish what was begun and let go of the database."""
         self.control.stop()
         self.plugins.stop()
+        self.rooms.delayed.stop()
         for runner in self._consumers:
             runner.stop()
         self.senders.stop()
@@ -211,13 +213,23 @@ def _identity_server(config: Config) -> dict[str, Any]:
     return {} if url is None else {"m.identity_server": {"base_url": url}}
 
 
+def _rtc_foci(config: Config) -> dict[str, Any]:
+    """The transports of group calls, for clients that look for them where they were before they had an endpoint."""
+    transports = config.voip.matrix_rtc_transports
+    return {"org.matrix.msc4143.rtc_foci": [dict(one) for one in transports]} if transports else {}
+
+
 def _well_known(config: Config) -> well_known.WellKnown:
     server = config.server
     support = {"contacts": list(server.support_contacts), "support_page": server.support_page}
     return well_known.WellKnown(
         server_name=ServerName(config.server_name),
         public_baseurl=server.public_baseurl or "",
-        extra_client_content={**_identity_server(config), **server.extra_well_known_client_content},
+        extra_client_content={
+            **_identity_server(config),
+            **_rtc_foci(config),
+            **server.extra_well_known_client_content,
+        },
         serves_server_document=server.serve_server_wellknown,
         support={key: value for key, value in support.items() if value},
     )

@@ -81,7 +81,10 @@ class RoomsConfig:
     allow_per_room_profiles: bool = setting(True, boolean, "Let users have another name or avatar in a room.")
     dummy_events_threshold: int = setting(10, integer(1), "Forward extremities of a room before they are merged.")
     max_event_delay_duration: int | None = setting(
-        None, duration_ms, "Longest delay of a delayed event; unset, none allowed."
+        "1d", duration_ms, "Longest delay of a delayed event; null, none allowed.", nullable=True
+    )
+    max_delayed_events_per_user: int = setting(
+        100, integer(), "So many delayed events of one user may wait at a time; 0, none."
     )
     retention: Mapping[str, Any] = setting(
         {},

@@ -91,8 +91,8 @@ class LogKind(StrEnum):
 
     EVENT = "event"
     """A live event, accepted into its room. Backfilled ones are not among them."""
-    HISTORY = "history"
-    """An older event of a room that arrived late: backfilled, at no place that a timeline would show as new."""
+    BACKFILL = "backfill"
+    """An event of a room's history, which arrived after what came later. Since 0.1."""
     STATE = "state"
     """The resolved current state of a room changed, with or without a new event."""
     PROFILE = "profile"

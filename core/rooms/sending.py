@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import BadJson, Forbidden, NotFound
+from core.events.auth_rules.power_levels import LEVELS
 from core.events.event import Event
 from core.events.limits import MAX_FIELD_BYTES
 from core.events.power_levels import PowerLevels
@@ -20,7 +21,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import events as event_hooks
 from core.hooks.specs import permissions
 from core.hooks.verdicts import Reject, Replace
-from core.ids import EventId, Requester, RoomId
+from core.ids import EventId, Requester, RoomId, is_user_id
 from core.rooms.access import RoomAccess, scope_of
 from core.rooms.aliases import AliasChecks
 from core.rooms.annotations import RelationRules
@@ -127,6 +128,8 @@ class Sending:
     ) -> EventId:
         """Send a state event; one that would change nothing is not sent, and the present one's id returned."""
         room = self._access.known(room_id)
+        if event_type == "m.room.power_levels":
+            check_levels(content)
         if event_type == "m.room.canonical_alias":
             self._aliases.check_canonical(room.room_nid, content, self._graph.states.current(room.room_nid))
         current = self._graph.states.current(room.room_nid).get(event_type, state_key)
@@ -169,6 +172,20 @@ def check_draft(draft: Draft) -> None:
     for name, value in (("type", draft.type), ("state key", draft.state_key or "")):
         if len(value.encode("utf-8", "surrogatepass")) > MAX_FIELD_BYTES:
             raise BadJson(f"The event's {name} is longer than {MAX_FIELD_BYTES} bytes.")
+
+
+def check_levels(content: Mapping[str, Any]) -> None:
+    """Raise BadJson for power levels that are no integers: what some room versions bear is not for new events."""
+    for name in LEVELS:
+        if name in content and type(content[name]) is not int:
+            raise BadJson(f"'{name}' must be an integer.")
+    for group in ("users", "events", "notifications"):
+        levels = content.get(group, {})
+        if not isinstance(levels, Mapping) or any(type(level) is not int for level in levels.values()):
+            raise BadJson(f"'{group}' must be an object whose values are integers.")
+    for user in content.get("users", {}):
+        if not is_user_id(user):
+            raise BadJson(f"'users' must list user ids, not {user[:100]!r}.")
 
 
 def draft_event(room: RoomName, draft: Draft) -> Event:

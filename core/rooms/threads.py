@@ -1,7 +1,6 @@
-"""The threads of a room, those with the newest events first.
+"""The threads of a room, those with the newest events first, in history order.
 
-Newest is meant as the server learned of them: of threads that came with backfilled history the order is that of their
-arrival. Spec: Client-Server API, "Querying threads in a room".
+Spec: Client-Server API, "Querying threads in a room".
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MOST_THREADS = 100
 READS_PER_PAGE = 10
 """How often more threads are read to fill a page, where the requester sees or wants only some."""
 
-_TOKEN = re.compile(r"th(\d{1,18})")
+_TOKEN = re.compile(r"th(-?\d{1,18})_(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,14 @@ class Threads:
         for _ in range(READS_PER_PAGE):
             wanted = limit - len(roots)
             rows = self._related.newest_of_parents(sight.room.room_nid, thread, below, wanted + 1)
-            below = rows[wanted - 1][1] if len(rows) > wanted else None
+            below = rows[wanted - 1][1:] if len(rows) > wanted else None
             roots += self._shown(requester, sight.room.room_nid, [row[0] for row in rows[:wanted]], only_participated)
             if below is None or len(roots) >= limit:
                 break
         ignored = self._ignored_by(requester.user_nid)
         listed = [_redacted(root) if root.sender in ignored else root for root in roots]
         rendered = self._client_events.render(listed, viewer_of(requester))
-        return ThreadsPage(rendered, None if below is None else f"th{below}")
+        return ThreadsPage(rendered, None if below is None else f"th{below[0]}_{below[1]}")
 
     def _shown(
         self, requester: Requester, room: RoomNid, root_ids: Sequence[EventId], only_participated: bool
@@ -96,11 +95,11 @@ class Threads:
         return roots
 
 
-def _read_token(text: str) -> EventNid:
+def _read_token(text: str) -> tuple[int, EventNid]:
     found = _TOKEN.fullmatch(text)
     if found is None:
         raise InvalidParam(f"{text!r} is no token of a list of threads; use the next_batch of the page before.")
-    return EventNid(int(found[1]))
+    return int(found[1]), EventNid(int(found[2]))
 
 
 def _redacted(root: StoredEvent) -> StoredEvent:

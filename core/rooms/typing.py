@@ -17,9 +17,11 @@ import gevent
 from gevent.event import Event
 
 from core.errors import Forbidden
-from core.ids import Requester, RoomId, RoomNid, UserId
+from core.graph.stored_event import StoredEvent
+from core.ids import EventNid, Requester, RoomId, RoomNid, UserId
 from core.rooms.access import RoomAccess
 from core.rooms.edu_sink import EduSink
+from core.storage.log import Kind, Line
 from core.storage.rooms import RoomName
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +36,9 @@ MAX_TYPING = 20_000
 MAX_TYPING_PER_ROOM = 100
 MAX_ROOMS = 20_000
 """Of so many rooms it is remembered when somebody began or stopped typing there."""
+
+SAID_TYPES = frozenset({"m.room.message", "m.room.encrypted", "m.sticker", "m.poll.start"})
+"""Who sends one of these has said what they were typing."""
 
 _SLOTS = int(LONGEST_MS / 1000 / SLOT_SECONDS) + 2
 
@@ -93,6 +98,11 @@ class TypingBook:
         self._changed(held)
         return True
 
+    def room(self, room: RoomNid) -> RoomName | None:
+        """The name of a room in which somebody is typing."""
+        held = self._rooms.get(room)
+        return held.name if held is not None and held.typing else None
+
     def turn(self) -> list[tuple[RoomName, UserId]]:
         """Go on by one slot; those whose time was up, who have been stopped."""
         self._now = (self._now + 1) % _SLOTS
@@ -133,12 +143,23 @@ class TypingBook:
 class Typing:
     """Takes what local users say of themselves, and what other servers say; ends what nobody renews."""
 
-    def __init__(self, access: RoomAccess, book: TypingBook, edus: EduSink, server_name: str) -> None:
+    def __init__(
+        self,
+        access: RoomAccess,
+        book: TypingBook,
+        edus: EduSink,
+        server_name: str,
+        event_of: Callable[[EventNid], StoredEvent | None],
+    ) -> None:
+        """`event_of` gives an event that is in memory."""
         self._access = access
+        self._event_of = event_of
         self._book = book
         self._edus = edus
         self._suffix = f":{server_name}"
         self._busy = Event()
+        self._ended: list[tuple[RoomName, UserId]] = []
+        """Local users whose typing has ended, of which other servers are yet to be told."""
         self._is_stopping = False
         self._greenlet: gevent.Greenlet | None = None
 
@@ -176,18 +197,37 @@ class Typing:
         self._busy.set()
         return shown
 
+    def follow(self, lines: list[Line]) -> None:
+        """A follower of the log: who sends a message or leaves has stopped typing."""
+        if not self._book.count:
+            return
+        for line in lines:
+            room = self._book.room(RoomNid(line.subject)) if line.kind is Kind.EVENT else None
+            if room is None or (stored := self._event_of(EventNid(line.reference))) is None:
+                continue
+            if stored.type in SAID_TYPES:
+                self._end(room, stored.sender)
+            elif stored.type == "m.room.member" and stored.content.get("membership") != "join":
+                self._end(room, UserId(stored.state_key or ""))
+
+    def _end(self, room: RoomName, user_id: UserId) -> None:
+        if self._book.stop(room.room_nid, user_id) and user_id.endswith(self._suffix):
+            self._ended.append((room, user_id))
+            self._busy.set()
+
     def _run(self) -> None:
         due = time.monotonic()
         while not self._is_stopping:
-            if not self._book.count:
+            if not self._book.count and not self._ended:
                 self._busy.clear()
                 self._busy.wait()
                 due = time.monotonic()
             due += SLOT_SECONDS
             gevent.sleep(max(0.0, due - time.monotonic()))
-            for room, user_id in self._book.turn():
-                if user_id.endswith(self._suffix):
-                    self._tell_end(room, user_id)
+            late = [(room, user_id) for room, user_id in self._book.turn() if user_id.endswith(self._suffix)]
+            ended, self._ended = self._ended, []
+            for room, user_id in (*ended, *late):
+                self._tell_end(room, user_id)
 
     def _tell_end(self, room: RoomName, user_id: UserId) -> None:
         try:

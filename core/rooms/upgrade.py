@@ -8,9 +8,13 @@ Spec: Client-Server API, "Room Upgrades".
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+from gevent.lock import BoundedSemaphore
+
+from core.accounts.clock import wall_clock_ms
 from core.errors import AuthRuleViolation, BadRequest, Forbidden, InvalidParam, MatrixError
 from core.events.event import Event
 from core.events.power_levels import PowerLevels
@@ -40,6 +44,16 @@ logger = logging.getLogger(__name__)
 
 MOST_BANS = 10_000
 """So many bans are carried over."""
+REPEATED_MS = 5_000
+"""Somebody's second request within this time is taken for a repetition of the first."""
+
+
+class _Tombstone(NamedTuple):
+    """Who sent it, when, and where it leads."""
+
+    sender: UserId
+    ts: int
+    replacement: RoomId
 
 
 class RoomUpgrades:
@@ -66,13 +80,51 @@ class RoomUpgrades:
         self._plugins = plugins
         self._writer = writer
         self._server_name = server_name
+        self._turns: dict[RoomNid, tuple[BoundedSemaphore, list[Requester]]] = {}
+        """Of each room that is being upgraded, whose turn it is and who wants one."""
 
     def upgrade(
         self, requester: Requester, room_id: RoomId, version: RoomVersion, additional_creators: Sequence[str]
     ) -> RoomId:
-        """Replace a room; the id of the new one. Raises Forbidden for who may not send the tombstone."""
+        """Replace a room; the id of the new one. Raises Forbidden for who may not send the tombstone.
+
+        Of several requests at the same time the first upgrades, and the others get the room that it made; so does the
+        same user who asks once more within REPEATED_MS.
+        """
         room = self._access.joined(requester, room_id)
-        state = self._state(room.room_nid)
+        before = self._tombstone(room)
+        if before is not None and before.sender == requester.user_id and wall_clock_ms() - before.ts < REPEATED_MS:
+            return before.replacement
+        with self._turn(room.room_nid, requester):
+            after = self._tombstone(room)
+            if after is not None and after != before:
+                return after.replacement
+            return self._upgrade(requester, room, version, additional_creators)
+
+    @contextmanager
+    def _turn(self, room: RoomNid, requester: Requester) -> Iterator[None]:
+        turn, waiting = self._turns.setdefault(room, (BoundedSemaphore(), []))
+        waiting.append(requester)
+        try:
+            with turn:
+                yield
+        finally:
+            waiting.remove(requester)
+            if not waiting:
+                self._turns.pop(room, None)
+
+    def _tombstone(self, room: RoomName) -> _Tombstone | None:
+        """The room's tombstone, as far as it leads anywhere."""
+        event = self._graph.states.current(room.room_nid).event("m.room.tombstone")
+        found = None if event is None else event.content.get("replacement_room")
+        if event is None or not isinstance(found, str):
+            return None
+        return _Tombstone(event.sender, event.origin_server_ts, RoomId(found))
+
+    def _upgrade(
+        self, requester: Requester, room: RoomName, version: RoomVersion, additional_creators: Sequence[str]
+    ) -> RoomId:
+        room_id, state = room.room_id, self._state(room.room_nid)
         user = requester.user_id
         levels = PowerLevels.from_events(state.get(("m.room.create", "")), state.get(("m.room.power_levels", "")))
         if levels.of_user(user) < levels.to_send("m.room.tombstone", True):

@@ -24,6 +24,8 @@ UNTHREADED = ""
 """The thread of a receipt that speaks of the whole room, whatever its threads."""
 MAIN = "main"
 """The thread of a receipt that speaks of what is in no thread."""
+MOST_THREADS = 500
+"""Of so many threads of a room one user's receipts are kept, of each type: those that are furthest on."""
 
 
 class ReceiptType(IntEnum):
@@ -146,6 +148,8 @@ class ReceiptStore:
             nid = advance(transaction, "receipts", 1)
             key = (receipt.user_nid, receipt.room_nid, int(receipt.receipt_type), receipt.thread)
             transaction.add(self._insert, (nid, *key, *place))
+            if receipt.thread not in (UNTHREADED, MAIN):
+                self._bound(transaction, receipt)
         elif tuple(row[1:]) >= receipt.place:
             return False
         else:
@@ -160,6 +164,26 @@ class ReceiptStore:
         else:
             transaction.log(Kind.PRIVATE_RECEIPT, receipt.user_nid, nid)
         return True
+
+    def _bound(self, transaction: Transaction, receipt: Receipt) -> None:
+        """Delete a user's receipts in threads of a room beyond MOST_THREADS, with their lines in the log."""
+        rows = transaction.rows(
+            "SELECT receipt_nid FROM receipts WHERE user_nid = ? AND room_nid = ? AND receipt_type = ? "
+            "AND thread NOT IN (?, ?) ORDER BY event_position DESC, event_depth DESC, event_nid DESC LIMIT ? OFFSET ?",
+            (
+                receipt.user_nid,
+                receipt.room_nid,
+                int(receipt.receipt_type),
+                UNTHREADED,
+                MAIN,
+                MOST_THREADS,
+                MOST_THREADS,
+            ),
+        )
+        for (nid,) in rows:  # one, unless the bound was lowered
+            transaction.run("DELETE FROM receipts WHERE receipt_nid = ?", (nid,))
+            kinds = (int(Kind.RECEIPT), int(Kind.PRIVATE_RECEIPT))
+            transaction.run("DELETE FROM log WHERE reference = ? AND kind IN (?, ?)", (nid, *kinds))
 
     def _own(self, user_nid: UserNid, rooms: Collection[RoomNid]) -> list[Receipt]:
         sql = f"SELECT {_COLUMNS} FROM receipts r WHERE r.user_nid = ? AND r.room_nid IN ({{}})"

@@ -88,16 +88,18 @@ class RelatedEventStore:
         return found is not None
 
     def newest_of_parents(
-        self, room: RoomNid, rel_type: TextNid, below: EventNid | None, limit: int
-    ) -> list[tuple[EventId, EventNid]]:
-        """(parent, its newest child) of the room's parents, newest child first, those below `below` by number.
+        self, room: RoomNid, rel_type: TextNid, below: tuple[int, EventNid] | None, limit: int
+    ) -> list[tuple[EventId, int, EventNid]]:
+        """(parent, depth, number of its newest child) of the room's parents, newest child first, those below a place.
 
-        Cost: the relations of this type that are passed over, each with a look into the index.
+        Newest is meant in history order, so that what was backfilled stands where it belongs. Cost: all of the room's
+        relations of this type.
         """
-        bound = "" if below is None else " AND r.child_nid < ?"
+        depth, nid = (2**62, EventNid(0)) if below is None else below
         return self._database.rows(
-            f"SELECT r.parent_id, r.child_nid FROM relations r WHERE r.room_nid = ? AND r.rel_type_nid = ?{bound} "
-            "AND NOT EXISTS (SELECT 1 FROM relations n WHERE n.parent_id = r.parent_id "
-            "AND n.rel_type_nid = r.rel_type_nid AND n.child_nid > r.child_nid) ORDER BY r.child_nid DESC LIMIT ?",
-            (room, rel_type, *(() if below is None else (below,)), limit),
+            "SELECT parent_id, depth, nid FROM (SELECT r.parent_id, e.local_depth AS depth, r.child_nid AS nid, "
+            "ROW_NUMBER() OVER (PARTITION BY r.parent_id ORDER BY e.local_depth DESC, r.child_nid DESC) AS number "
+            "FROM relations r JOIN events e ON e.event_nid = r.child_nid WHERE r.room_nid = ? AND r.rel_type_nid = ?"
+            ") newest WHERE number = 1 AND (depth < ? OR (depth = ? AND nid < ?)) ORDER BY depth DESC, nid DESC LIMIT ?",
+            (room, rel_type, depth, depth, nid, limit),
         )

@@ -1,4 +1,4 @@
-"""Tells plugins that a user's device syncs, now and then and not each time."""
+"""Tells plugins that a user's device syncs, or that its user does something, now and then and not each time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from core.ids import DeviceId, Requester, UserNid
 
 TOLD_SECONDS = 15.0
 """A device of which nothing else is new is told of again after this long."""
+ACTED_SECONDS = 30.0
+"""That the user of a device does things is told again after this long."""
 MAX_DEVICES = 50_000
 """Of so many devices it is remembered when they were told of."""
 
@@ -23,6 +25,21 @@ class Activity:
         self._plugins = plugins
         self._clock = clock
         self._told: OrderedDict[tuple[UserNid, DeviceId | None], tuple[float, str]] = OrderedDict()
+        self._acted: OrderedDict[tuple[UserNid, DeviceId | None], float] = OrderedDict()
+
+    def acted(self, requester: Requester) -> None:
+        """The user sent something, or is about to."""
+        if not self._plugins.has(observers.user_active):
+            return
+        key, now = (requester.user_nid, requester.device_id), self._clock()
+        acted_at = self._acted.get(key)
+        if acted_at is not None and now - acted_at < ACTED_SECONDS:
+            return
+        self._acted[key] = now
+        self._acted.move_to_end(key)
+        if len(self._acted) > MAX_DEVICES:
+            self._acted.popitem(last=False)
+        self._tell(requester, "online", True)
 
     def note(self, requester: Requester, set_presence: str) -> None:
         """A sync began."""
@@ -36,9 +53,13 @@ class Activity:
         self._told.move_to_end(key)
         if len(self._told) > MAX_DEVICES:
             self._told.popitem(last=False)
+        self._tell(requester, set_presence, False)
+
+    def _tell(self, requester: Requester, set_presence: str, is_acting: bool) -> None:
         self._plugins.tell(
             observers.user_active,
             user_id=requester.user_id,
             device_id=requester.device_id,
             set_presence=set_presence,
+            is_acting=is_acting,
         )

@@ -15,6 +15,7 @@ from core.api.client import (
     consent,
     login_token,
     password_management,
+    rtc_transports,
     server_administration,
     token_requests,
     voip,
@@ -87,6 +88,7 @@ def build_account_management(ground: Ground, accounts: AccountsPart, addresses: 
         client_openid.blueprint(openid, gate, name),
         federation_openid.blueprint(openid),
         voip.blueprint(config.voip, gate),
+        rtc_transports.blueprint(config.voip.matrix_rtc_transports, gate),
         server_administration.blueprint(administration, devices, gate, name),
         consent.blueprint(addresses.terms, name),
     ]

@@ -16,6 +16,8 @@ UNSTABLE_FEATURES = {
     "org.matrix.msc3981": True,  # relations of relations
     "org.matrix.msc3030": True,  # jumping to a date, which has an unstable path of its own
     "org.matrix.msc3030.stable": True,
+    "org.matrix.msc4140": True,  # delayed events
+    "org.matrix.msc4143": True,  # transports of group calls
     "org.matrix.msc4155": True,  # lists of those whose invites are wanted
     "org.matrix.msc3266": True,  # room summaries
     "org.matrix.msc3827.stable": True,  # room types in the directory

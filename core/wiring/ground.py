@@ -25,6 +25,7 @@ from core.storage.configured import settings_from
 from core.storage.migrations.migrating import Migration
 from core.storage.opening import Storage, open_storage
 from core.storage.plugin_tables import plugin_migration
+from core.sync.activity import Activity
 from core.web.rate_limits import RateLimits
 from core.wiring.limit_overrides import LimitOverrides
 
@@ -45,6 +46,8 @@ class Ground:
     limits: RateLimits
     signing_key: SigningKey
     registry: CollectorRegistry
+    activity: Activity
+    """Hears what users do."""
 
 
 def build_ground(config: Config) -> Ground:
@@ -76,6 +79,7 @@ def build_ground(config: Config) -> Ground:
         RateLimits(limits_of(config), LimitOverrides(plugins)),
         signing_key,
         registry,
+        Activity(plugins),
     )
 
 

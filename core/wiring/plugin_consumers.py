@@ -21,14 +21,14 @@ from core.storage.receipts import ReceiptStore
 
 _KINDS = {
     LogKind.EVENT: (Kind.EVENT,),
-    LogKind.HISTORY: (Kind.BACKFILL,),
+    LogKind.BACKFILL: (Kind.BACKFILL,),
     LogKind.STATE: (Kind.STATE_DELTA,),
     LogKind.PROFILE: (Kind.PROFILE,),
     LogKind.ACCOUNT_DATA: (Kind.ACCOUNT_DATA, Kind.ROOM_ACCOUNT_DATA),
     LogKind.RECEIPT: (Kind.RECEIPT,),
     LogKind.DEVICES: (Kind.DEVICE_LIST,),
 }
-_OF_EVENTS = {Kind.EVENT: LogKind.EVENT, Kind.BACKFILL: LogKind.HISTORY}
+_OF_EVENTS = {Kind.EVENT: LogKind.EVENT, Kind.BACKFILL: LogKind.BACKFILL}
 _OF_USERS = {
     Kind.PROFILE: LogKind.PROFILE,
     Kind.ACCOUNT_DATA: LogKind.ACCOUNT_DATA,

@@ -38,11 +38,12 @@ def build_receipts(
     account_data = AccountData(data_store, storage.writer, ground.plugins)
     reading = Receipts(graph, access, rooms.viewing, sync.receipt_store, storage.log, storage.writer, edus)
     markers = ReadMarkers(graph, access, reading, account_data, data_store)
-    typists = Typing(access, sync.typing_book, edus, ground.server_name)
+    typists = Typing(access, sync.typing_book, edus, ground.server_name, graph.events.in_memory)
+    storage.tail.follow(typists.follow)
     blueprints = [
-        receipts.blueprint(reading, markers, gate),
+        receipts.blueprint(reading, markers, ground.activity, gate),
         read_markers.blueprint(reading, markers, gate),
-        typing.blueprint(typists, gate),
+        typing.blueprint(typists, ground.activity, gate),
         tags.blueprint(Tags(data_store, storage.writer, ground.plugins), gate),
     ]
     return ReceiptsPart(reading, typists, blueprints)

@@ -13,6 +13,7 @@ from core.accounts.invite_permission import InvitePermissions
 from core.accounts.profiles import Profiles
 from core.api.client import (
     create_room,
+    delayed_events,
     directory,
     message_pagination,
     room_membership,
@@ -34,6 +35,7 @@ from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
 from core.rooms.creation import RoomCreation
+from core.rooms.delayed_events import DelayedEvents, DelayLimits
 from core.rooms.departures import Departures
 from core.rooms.guest_access import GuestDepartures
 from core.rooms.membership import Memberships
@@ -49,6 +51,7 @@ from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
 from core.rooms.third_party_invites import AddressBook, ThirdPartyInvites
 from core.storage.outbound_relays import OutboundRelayStore
+from core.storage.delayed_events import DelayedEventStore
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
@@ -100,6 +103,7 @@ class RoomsPart:
     bundles: RelationBundles
     memberships: Memberships
     sending: Sending
+    delayed: DelayedEvents
     aliases: Aliases
     pending_invites: PendingInvites
     profile_updates: ProfileUpdates
@@ -126,6 +130,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         graph, access, profiles, restricted, remote, plugins, name, residents, invite_permissions, personal
     )
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
+    delayed = _delayed_events(ground, accounts, graph, access, sending, memberships)
     creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events, elsewhere)
     for follower in (ignored, invite_permissions, bundles, reading):
@@ -151,6 +156,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         bundles=bundles,
         memberships=memberships,
         sending=sending,
+        delayed=delayed,
         aliases=aliases,
         pending_invites=pending,
         profile_updates=ProfileUpdates(graph, profiles),
@@ -158,10 +164,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         blueprints=[
             _create_room(ground, accounts, creation),
             room_membership.blueprint(memberships, aliases, by_address, pending, accounts.gate),
-            room_send.blueprint(sending, accounts.gate),
-            room_state.blueprint(sending, memberships, reading, accounts.gate),
-            rooms.blueprint(reading, paging, accounts.gate),
-            message_pagination.blueprint(paging, accounts.gate),
+            *_event_blueprints(ground, accounts, sending, delayed, memberships, reading, paging),
             directory.blueprint(aliases, accounts.gate),
         ],
     )
@@ -214,3 +217,36 @@ def _create_room(ground: Ground, accounts: AccountsPart, creation: RoomCreation)
     settings = ground.config.rooms
     encrypted = _ENCRYPTED_PRESETS.get(str(settings.encryption_enabled_by_default_for_room_type), frozenset())
     return create_room.blueprint(creation, accounts.gate, ground.server_name, settings.default_room_version, encrypted)
+
+
+def _delayed_events(
+    ground: Ground,
+    accounts: AccountsPart,
+    graph: Graph,
+    access: RoomAccess,
+    sending: Sending,
+    memberships: Memberships,
+) -> DelayedEvents:
+    settings, storage = ground.config.rooms, ground.storage
+    limits = DelayLimits(settings.max_event_delay_duration, settings.max_delayed_events_per_user)
+    store = DelayedEventStore(storage.database)
+    return DelayedEvents(graph, access, sending, memberships, accounts.users, store, storage.writer, limits)
+
+
+def _event_blueprints(
+    ground: Ground,
+    accounts: AccountsPart,
+    sending: Sending,
+    delayed: DelayedEvents,
+    memberships: Memberships,
+    reading: Reading,
+    paging: Paging,
+) -> list[Blueprint]:
+    gate, activity = accounts.gate, ground.activity
+    return [
+        room_send.blueprint(sending, delayed, activity, gate),
+        room_state.blueprint(sending, delayed, memberships, reading, gate),
+        delayed_events.blueprint(delayed, gate),
+        rooms.blueprint(reading, paging, gate),
+        message_pagination.blueprint(paging, gate),
+    ]

@@ -80,4 +80,4 @@ def build_sliding(
     extensions = Extensions(sections, graph.rooms)
     answers = SlidingAnswers(database, graph, selector, stamps, parts, CountsSection(counter, log), extensions)
     service = SlidingService(sync.notifier, log, answers, rooms.ignored.of)
-    return SlidingPart(service, [sliding_sync.blueprint(service, sync.activity, accounts.gate)])
+    return SlidingPart(service, [sliding_sync.blueprint(service, ground.activity, accounts.gate)])

@@ -14,7 +14,6 @@ from core.rooms.typing import TypingBook
 from core.storage.log import Kind
 from core.storage.receipts import ReceiptStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
-from core.sync.activity import Activity
 from core.sync.assembling import Assembler
 from core.sync.counts import CountsSection
 from core.sync.filters import SyncFilters
@@ -57,7 +56,6 @@ class SyncPart:
     service: SyncService
     receipt_store: ReceiptStore
     typing_book: TypingBook
-    activity: Activity
     changes: StateChangeReader
     blueprints: list[Blueprint]
 
@@ -114,6 +112,5 @@ def build_sync(
     assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
     service = SyncService(notifier, log, assembler, rooms.ignored.of, encryption.acknowledged)
     filters = SyncFilters(accounts.filters)
-    activity = Activity(ground.plugins)
-    blueprints = [sync_api.blueprint(service, filters, activity, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, activity, changes, blueprints)
+    blueprints = [sync_api.blueprint(service, filters, ground.activity, accounts.gate)]
+    return SyncPart(notifier, service, receipt_store, typing_book, changes, blueprints)

@@ -80,7 +80,7 @@ class Batch:
             raise wrong from error
         if not isinstance(found, list) or len(found) != 4 or not all(type(n) is int for n in found[:3]):
             raise wrong
-        if any(not 0 <= n < 2**63 for n in found[:3]):
+        if any(not -(2**63) < n < 2**63 for n in found[:3]) or found[2] < 0:
             raise wrong
         top, below, offset, group = found
         if group is None:

@@ -58,7 +58,7 @@ class MessageSearch:
         """The follower that keeps the index, from the first message on."""
         if not self._is_enabled:
             return []
-        kinds = frozenset({LogKind.EVENT, LogKind.HISTORY})
+        kinds = frozenset({LogKind.EVENT, LogKind.BACKFILL})
         return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS)]
 
     @hookimpl
@@ -95,9 +95,8 @@ class MessageSearch:
                 redacted += [] if event.redacts is None else [event.redacts]
             found = searched_text(event.type, event.content)
             if found is not None and (tokens := index_text(found[1][:MOST_CHARACTERS])):
-                added[event.event_id] = Message(
-                    line.position, event.event_id, event.room_id, event.sender, found[0], tokens
-                )
+                number = line.position if line.kind is LogKind.EVENT else -line.position
+                added[event.event_id] = Message(number, event.event_id, event.room_id, event.sender, found[0], tokens)
         removed = self._thinned(redacted)
         for event_id in removed:
             added.pop(event_id, None)

@@ -1,6 +1,7 @@
 """The index: FTS5 on SQLite, a FULLTEXT index on MariaDB and MySQL, over the words of plugins.message_search.words.
 
-A message's number is the position of its line in the log, so the newest come first without any other index.
+A message's number is the position of its line in the log, so the newest come first without any other index. Of what
+was backfilled it is that position below zero: it is older than all that was live, and the older the later it came.
 """
 
 from __future__ import annotations

@@ -92,12 +92,19 @@ class Presence:
         return [Edu(TYPE, self.receive)] if self._settings.enabled else []
 
     @hookimpl
-    def user_active(self, user_id: UserId, device_id: DeviceId | None, set_presence: str) -> None:
-        """A device syncs. That makes it present, unless it says `set_presence=offline`, which changes nothing."""
+    def user_active(self, user_id: UserId, device_id: DeviceId | None, set_presence: str, is_acting: bool) -> None:
+        """A device syncs. That makes it present, unless it says `set_presence=offline`, which changes nothing.
+
+        Who acts, as far as they are present at all, is not idle.
+        """
         if not self._is_tracking or set_presence == OFFLINE:
             return
-        self._tracker.seen(user_id, device_id or "", set_presence, self._clock())
-        self._flush_later()
+        if is_acting:
+            self._tracker.act(user_id, self._clock())
+        else:
+            self._tracker.seen(user_id, device_id or "", set_presence, self._clock())
+        if not self._tracker.is_idle:
+            self._flush_later()
 
     @hookimpl
     def user_joined(self, user_id: UserId, room_id: RoomId) -> None:

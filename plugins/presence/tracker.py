@@ -1,8 +1,9 @@
 """What is known of who is online, in memory: no I/O, no clock of its own, bounded.
 
 A user is as present as the most present of their devices. A device that has not been heard of for OFFLINE_SECONDS is
-gone. Every record says under which tick it was last told to syncs, so that each sync finds what is new from the end.
-Times are seconds of any clock that only goes forward.
+gone; a user who has done nothing for IDLE_SECONDS is not online but unavailable, whatever their devices say. Every
+record says under which tick it was last told to syncs, so that each sync finds what is new from the end. Times are
+seconds of any clock that only goes forward.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ STATES: Final = (OFFLINE, UNAVAILABLE, ONLINE)
 """From the least present to the most."""
 OFFLINE_SECONDS: Final = 90.0
 """Longer than most long-polls take (30 s), with time for a client to come back."""
+IDLE_SECONDS: Final = 300.0
 MAX_USERS: Final = 50_000
 """So many users are remembered; the one whose presence changed longest ago goes first. About 30 MB at most."""
 MAX_DEVICES: Final = 100
@@ -36,6 +38,8 @@ class Record:
     remote_state: str = OFFLINE
     status_msg: str | None = None
     active_at: float | None = None
+    is_idle: bool = False
+    """Whether the user, of this server, has done nothing for long."""
     told: tuple[str, str | None] = (OFFLINE, None)
     tick: int = 0
     is_own_word: bool = False
@@ -45,7 +49,8 @@ class Record:
     @property
     def state(self) -> str:
         """What the user is now."""
-        return max((self.remote_state, *self.devices.values()), key=STATES.index)
+        state = max((self.remote_state, *self.devices.values()), key=STATES.index)
+        return UNAVAILABLE if state == ONLINE and self.is_idle else state
 
     @property
     def is_told(self) -> bool:
@@ -73,6 +78,8 @@ class Tracker:
         """Last told last."""
         self._seen: OrderedDict[tuple[UserId, str], float] = OrderedDict()
         """When each device was heard of, the longest ago first."""
+        self._acted: OrderedDict[UserId, float] = OrderedDict()
+        """When each local user who is not idle did something, the longest ago first."""
         self._untold: OrderedDict[UserId, None] = OrderedDict()
 
     def find(self, user_id: UserId) -> Record | None:
@@ -83,15 +90,22 @@ class Tracker:
         """A device of a local user was heard of, and says it is in `state`; offline is as good as gone."""
         record = self._record(user_id)
         self._seen.pop((user_id, device_id), None)
+        if state == ONLINE and record.devices.get(device_id) != ONLINE:
+            self._act(record, now)
         if state == OFFLINE:
             record.devices.pop(device_id, None)
         elif device_id in record.devices or len(record.devices) < MAX_DEVICES:
             record.devices[device_id] = state
             self._seen[user_id, device_id] = now
-        if state == ONLINE:
-            record.active_at = now
         self._note(record)
         return record
+
+    def act(self, user_id: UserId, now: float) -> None:
+        """A local user did something; who is nowhere online does not become so by that."""
+        record = self._records.get(user_id)
+        if record is not None and record.devices:
+            self._act(record, now)
+            self._note(record)
 
     def set(self, user_id: UserId, device_id: str, state: str, status_msg: str | None, now: float) -> Record:
         """A local user says what they are, with all their devices, and why."""
@@ -111,7 +125,15 @@ class Tracker:
         return record
 
     def expire(self, now: float) -> None:
-        """Forget devices that were not heard of for long. Cost: as many as there are."""
+        """Forget devices that were not heard of for long, and note who is idle. Cost: as many as there are."""
+        while self._acted:
+            user_id, acted_at = next(iter(self._acted.items()))
+            if now - acted_at < IDLE_SECONDS:
+                break
+            del self._acted[user_id]
+            if (record := self._records.get(user_id)) is not None:
+                record.is_idle = True
+                self._note(record)
         while self._seen:
             (user_id, device_id), seen_at = next(iter(self._seen.items()))
             if now - seen_at < OFFLINE_SECONDS:
@@ -165,9 +187,15 @@ class Tracker:
 
     def _drop_one(self, but: UserId) -> None:
         victim = next(user_id for user_id in self._records if user_id != but)
+        self._acted.pop(victim, None)
         for device in self._records.pop(victim).devices:
             self._seen.pop((victim, device), None)
         self._untold.pop(victim, None)
+
+    def _act(self, record: Record, now: float) -> None:
+        record.active_at, record.is_idle = now, False
+        self._acted[record.user_id] = now
+        self._acted.move_to_end(record.user_id)
 
     def _note(self, record: Record) -> None:
         if record.is_told:

@@ -7,7 +7,7 @@ import pytest
 from core.hooks import Forbidden, PluginError, Requester, SyncRange
 from plugins.presence import plugin, tracker
 from plugins.presence.plugin import FLUSH_SECONDS, Presence, PresenceSettings
-from plugins.presence.tracker import OFFLINE_SECONDS, Tracker
+from plugins.presence.tracker import IDLE_SECONDS, OFFLINE_SECONDS, Tracker
 
 ALICE, BOB, CAROL = "@alice:here", "@bob:here", "@carol:there"
 
@@ -71,7 +71,7 @@ def test_what_a_user_says_is_told_at_once_to_who_shares_a_room(world):
 
 
 def test_a_device_that_syncs_is_online_until_it_has_been_gone_for_long(world):
-    world.plugin.user_active(BOB, "D", "online")
+    world.plugin.user_active(BOB, "D", "online", False)
     assert world.run() == 0
     assert world.read(ALICE)[BOB]["presence"] == "online"
     since = world.ticks
@@ -82,11 +82,25 @@ def test_a_device_that_syncs_is_online_until_it_has_been_gone_for_long(world):
     assert world.read(ALICE) == {}
 
 
+def test_who_does_nothing_for_long_is_unavailable_until_they_act(world):
+    world.plugin.user_active(BOB, "D", "online", False)
+    began = world.now
+    while world.now < began + IDLE_SECONDS - FLUSH_SECONDS:
+        world.run()
+        assert world.read(ALICE)[BOB]["presence"] == "online"
+        world.plugin.user_active(BOB, "D", "online", False)
+    world.run()
+    assert world.read(ALICE)[BOB]["presence"] == "unavailable"
+    world.plugin.user_active(BOB, "D", "online", True)
+    world.run()
+    assert world.read(ALICE)[BOB] == {"presence": "online", "currently_active": True, "last_active_ago": 10_000}
+
+
 def test_comings_and_goings_are_told_once_in_a_while(world):
-    world.plugin.user_active(BOB, "D", "online")
+    world.plugin.user_active(BOB, "D", "online", False)
     world.run()
     for number in range(20):
-        world.plugin.user_active(BOB, "D", ("unavailable", "online")[number % 2])
+        world.plugin.user_active(BOB, "D", ("unavailable", "online")[number % 2], False)
     assert len(world.work) == 1
     assert world.run() == FLUSH_SECONDS
     assert world.ticks == 1
@@ -96,7 +110,7 @@ def test_who_does_not_fit_into_the_budget_is_told_the_next_time(world, monkeypat
     spent = iter(range(100))
     monkeypatch.setattr(plugin.time, "thread_time", lambda: next(spent))
     for user in (ALICE, BOB):
-        world.plugin.user_active(user, "D", "online")
+        world.plugin.user_active(user, "D", "online", False)
     world.run()
     assert set(world.read(BOB)) == {ALICE}
     world.run()
@@ -104,7 +118,7 @@ def test_who_does_not_fit_into_the_budget_is_told_the_next_time(world, monkeypat
 
 
 def test_nobody_is_told_that_they_are_online_themselves_but_their_devices_know_what_they_said(world):
-    world.plugin.user_active(BOB, "D", "online")
+    world.plugin.user_active(BOB, "D", "online", False)
     world.run()
     assert world.read(BOB, 0) == {}
     assert set(world.read(BOB)) == {BOB}
@@ -127,14 +141,14 @@ def test_who_comes_into_a_room_sees_who_is_online_there_and_is_seen(world):
 
 def test_the_most_present_device_counts(world):
     for device, state in (("A", "unavailable"), ("B", "online"), ("B", "offline")):
-        world.plugin.user_active(BOB, device, state)
+        world.plugin.user_active(BOB, device, state, False)
     assert world.plugin.read_status(Requester(ALICE, 1, "D", 1), BOB)["presence"] == "online"
-    world.plugin.user_active(BOB, "B", "unavailable")
+    world.plugin.user_active(BOB, "B", "unavailable", False)
     assert world.plugin.read_status(Requester(ALICE, 1, "D", 1), BOB)["presence"] == "unavailable"
 
 
 def test_a_sync_that_does_not_want_to_show_leaves_no_trace(world):
-    world.plugin.user_active(BOB, "D", "offline")
+    world.plugin.user_active(BOB, "D", "offline", False)
     assert world.work == []
 
 
@@ -179,7 +193,7 @@ def test_a_first_sync_names_who_is_offline_only_where_that_is_wanted():
 
 def test_turned_off_it_notes_nothing_and_adds_nothing_to_syncs():
     world = World(enabled=False)
-    world.plugin.user_active(BOB, "D", "online")
+    world.plugin.user_active(BOB, "D", "online", False)
     world.put(BOB, "online")
     assert world.plugin.contribute_sync_sections() == world.plugin.contribute_edus() == world.work == []
     assert world.plugin.read_status(Requester(BOB, 1, "D", 1), BOB) == {"presence": "offline"}
@@ -187,7 +201,7 @@ def test_turned_off_it_notes_nothing_and_adds_nothing_to_syncs():
 
 def test_untracked_it_passes_on_what_others_say():
     world = World(enabled="untracked")
-    world.plugin.user_active(BOB, "D", "online")
+    world.plugin.user_active(BOB, "D", "online", False)
     assert world.work == []
     world.plugin.receive("there", {"push": [{"user_id": CAROL, "presence": "online"}]})
     world.run()

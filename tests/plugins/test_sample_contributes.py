@@ -228,7 +228,7 @@ TOLD = [
     ),
     (
         observers.user_active,
-        {"user_id": ALICE, "device_id": "D", "set_presence": "online"},
+        {"user_id": ALICE, "device_id": "D", "set_presence": "online", "is_acting": False},
         f"{ALICE} active, online",
     ),
     (observers.user_joined, {"user_id": ALICE, "room_id": "!r"}, f"{ALICE} joined !r"),

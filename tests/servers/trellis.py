@@ -58,6 +58,7 @@ def base_config(folder: Path, port: int, database: dict | None = None) -> dict:
         "rc_joins_per_room": UNLIMITED,
         "rc_invites": {"per_room": UNLIMITED, "per_user": UNLIMITED, "per_issuer": UNLIMITED},
         "rc_room_creation": UNLIMITED,
+        "rc_delayed_event_mgmt": UNLIMITED,
         "rc_admin_redaction": UNLIMITED,
         "rc_media_create": UNLIMITED,
         "rc_key_requests": UNLIMITED,

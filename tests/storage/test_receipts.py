@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.storage import receipts
 from core.storage.log import Kind
 from core.storage.receipts import MAIN, UNTHREADED, Receipt, ReceiptStore, ReceiptType
 
@@ -87,3 +88,11 @@ def test_a_receipt_has_one_line_of_the_log_however_often_it_moves(store, move, l
 
 def test_what_was_backfilled_is_before_everything_that_was_told(store, move):
     assert move(receipt(position=0, nid=9), receipt(position=5), receipt(position=0, nid=10)) == [True, True, False]
+
+
+def test_of_too_many_threads_the_one_furthest_back_is_forgotten_with_its_line(store, move, database, monkeypatch):
+    monkeypatch.setattr(receipts, "MOST_THREADS", 2)
+    move(receipt(thread=MAIN, position=1), receipt(position=2))
+    move(*[receipt(thread=f"$root{position}", position=position) for position in (13, 11, 12)])
+    assert set(store.latest(7, ROOM)) == {MAIN, UNTHREADED, "$root12", "$root13"}
+    assert database.value("SELECT COUNT(*) FROM log WHERE kind = ?", (int(Kind.RECEIPT),)) == 4

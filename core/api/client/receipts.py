@@ -12,6 +12,7 @@ from core.ids import EventId, RoomId, is_event_id
 from core.rooms.read_markers import FULLY_READ, ReadMarkers
 from core.rooms.receipts import Receipts
 from core.storage.receipts import MAIN, UNTHREADED, ReceiptType
+from core.sync.activity import Activity
 from core.web.gate import Gate
 from core.web.json_body import read_object
 from core.web.schemas import Empty, dump
@@ -19,7 +20,7 @@ from core.web.schemas import Empty, dump
 TYPES = {"m.read": ReceiptType.PUBLIC, "m.read.private": ReceiptType.PRIVATE}
 
 
-def blueprint(receipts: Receipts, markers: ReadMarkers, gate: Gate) -> Blueprint:
+def blueprint(receipts: Receipts, markers: ReadMarkers, activity: Activity, gate: Gate) -> Blueprint:
     """Sending receipts; the fully-read marker goes the same way."""
     bp = Blueprint("client_receipts", __name__)
 
@@ -27,6 +28,7 @@ def blueprint(receipts: Receipts, markers: ReadMarkers, gate: Gate) -> Blueprint
     def post_receipt(room_id: str, receipt_type: str, event_id: str) -> ResponseReturnValue:
         """Say up to where the caller has read."""
         requester = gate.authenticate(request)
+        activity.acted(requester)
         body = read_object(request, may_be_empty=True)
         if receipt_type == FULLY_READ:
             if "thread_id" in body:

@@ -5,22 +5,30 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from core.api.client.delayed_events import asked_delay_ms
 from core.ids import EventId, RoomId
+from core.rooms.delayed_events import DelayedEvents
 from core.rooms.sending import Sending
+from core.sync.activity import Activity
 from core.web.gate import Gate
 from core.web.schemas import json_reply, read_json
 
 
-def blueprint(sending: Sending, gate: Gate) -> Blueprint:
+def blueprint(sending: Sending, delayed: DelayedEvents, activity: Activity, gate: Gate) -> Blueprint:
     """Message events and redactions."""
     bp = Blueprint("client_room_send", __name__)
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/send/<event_type>/<txn_id>")
     def send_message(room_id: str, event_type: str, txn_id: str) -> ResponseReturnValue:
-        """Send a message event."""
+        """Send a message event, at once or after a delay."""
         requester = gate.authenticate(request, allow_guest=True)
         gate.limit(requester, "rc_message")
         content = read_json(request)
+        delay_ms = asked_delay_ms(request)
+        if delay_ms is not None:
+            draft = (event_type, None, content)
+            return json_reply({"delay_id": delayed.schedule(requester, RoomId(room_id), draft, delay_ms, txn_id)})
+        activity.acted(requester)
         return _sent(sending.send(requester, RoomId(room_id), event_type, content, txn_id))
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/redact/<event_id>/<txn_id>")

@@ -6,8 +6,10 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
+from core.api.client.delayed_events import asked_delay_ms
 from core.graph.client_events import encode
 from core.ids import RoomId, UserId
+from core.rooms.delayed_events import DelayedEvents
 from core.rooms.membership import Memberships
 from core.rooms.reading import Reading
 from core.rooms.sending import Sending
@@ -21,17 +23,23 @@ class StateQuery(JsonSchema):
     format = QueryString(load_default="content", validate=OneOf(["content", "event"]))
 
 
-def blueprint(sending: Sending, memberships: Memberships, reading: Reading, gate: Gate) -> Blueprint:
+def blueprint(
+    sending: Sending, delayed: DelayedEvents, memberships: Memberships, reading: Reading, gate: Gate
+) -> Blueprint:
     """Room state: a key of it, or all."""
     bp, query = Blueprint("client_room_state", __name__), StateQuery()
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/state/<event_type>/<state_key>")
     @bp.put("/_matrix/client/v3/rooms/<room_id>/state/<event_type>", defaults={"state_key": ""})
     def set_room_state_with_key(room_id: str, event_type: str, state_key: str) -> ResponseReturnValue:
-        """Send a state event."""
+        """Send a state event, at once or after a delay."""
         requester = gate.authenticate(request, allow_guest=True)
         gate.limit(requester, "rc_message")
         content = read_json(request)
+        delay_ms = asked_delay_ms(request)
+        if delay_ms is not None:
+            draft = (event_type, state_key, content)
+            return json_reply({"delay_id": delayed.schedule(requester, RoomId(room_id), draft, delay_ms)})
         if event_type == "m.room.member":
             event_id = memberships.set_by_state(requester, RoomId(room_id), UserId(state_key), content)
         else:

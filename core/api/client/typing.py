@@ -8,6 +8,7 @@ from marshmallow.validate import Range
 
 from core.ids import RoomId, UserId
 from core.rooms.typing import Typing
+from core.sync.activity import Activity
 from core.web.gate import Gate
 from core.web.schemas import Empty, JsonBool, JsonInt, JsonSchema, dump, load
 
@@ -19,7 +20,7 @@ class TypingBody(JsonSchema):
     timeout_ms = JsonInt(data_key="timeout", load_default=30_000, validate=Range(min=0, error="must not be negative"))
 
 
-def blueprint(typing: Typing, gate: Gate) -> Blueprint:
+def blueprint(typing: Typing, activity: Activity, gate: Gate) -> Blueprint:
     """Typing notifications."""
     bp, body = Blueprint("client_typing", __name__), TypingBody()
 
@@ -27,6 +28,7 @@ def blueprint(typing: Typing, gate: Gate) -> Blueprint:
     def put_typing(room_id: str, user_id: str) -> ResponseReturnValue:
         """Say whether the caller is typing."""
         requester = gate.authenticate(request)
+        activity.acted(requester)
         typing.set(requester, RoomId(room_id), UserId(user_id), **load(body, request))
         return dump(Empty, {})
 

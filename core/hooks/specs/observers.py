@@ -100,9 +100,11 @@ def logged_out(user_id: UserId, device_id: DeviceId | None, access_token_hash: s
 
 
 @spec(Kind.TELL, seconds=1.0)
-def user_active(user_id: UserId, device_id: DeviceId | None, set_presence: str) -> None:
+def user_active(user_id: UserId, device_id: DeviceId | None, set_presence: str, is_acting: bool) -> None:
     """Told when a local user syncs: for each device at most once in 15 seconds, unless its `set_presence` changes.
 
+    Told with `is_acting` when a user sends an event, a receipt or that they type: at most once in 30 seconds for each
+    device. `set_presence` is then "online".
     Nothing is answered, all are told. Must not block. A failure is counted and ignored. Since 0.1.
     """
 

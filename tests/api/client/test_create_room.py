@@ -92,3 +92,13 @@ def test_options_of_the_wrong_kind_are_refused(alice, body):
         alice.create_room(**body)
     assert refused.value.status == 400
     assert refused.value.errcode in ("M_BAD_JSON", "M_INVALID_PARAM")
+
+
+@pytest.mark.parametrize(
+    "levels", [{"users": {"nobody": 1}}, {"ban": "50"}, {"events": {"m.room.name": 1.5}}, {"users": 1}]
+)
+def test_power_levels_of_the_wrong_kind_are_bad_json_in_every_version(alice, levels):
+    room = alice.create_room(room_version="6")
+    with pytest.raises(Refused) as refused:
+        alice.put(f"/v3/rooms/{room}/state/m.room.power_levels", levels)
+    assert (refused.value.status, refused.value.errcode) == (400, "M_BAD_JSON")

@@ -1,10 +1,11 @@
 """Upgrades over HTTP: what the new room has, and what becomes of the old one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 
-from tests.servers.trellis import Refused
+from tests.servers.trellis import Refused, User
 
 
 def upgrade(user, room, version="12", **more):
@@ -127,9 +128,9 @@ def test_push_rules_of_the_old_room_hold_in_the_new_one(alice, bob):
 
 
 def test_levels_that_are_strings_become_numbers_where_the_new_version_wants_them(alice):
-    room = alice.create_room(room_version="9")
     levels = {"users": {alice.user_id: "100", "@other:example.org": "50"}, "events": {"m.room.name": "60"}, "ban": "70"}
-    alice.set_state(room, "m.room.power_levels", levels)
+    given = [{"type": "m.room.power_levels", "content": levels}]
+    room = alice.create_room(room_version="9", initial_state=given)
     found = state(alice, upgrade(alice, room, "10"), "m.room.power_levels")
     assert (found["users"], found["ban"]) == ({alice.user_id: 100, "@other:example.org": 50}, 70)
     assert found["events"] == {"m.room.name": 60}
@@ -165,3 +166,14 @@ def test_settings_follow_into_a_replacement_that_was_made_by_hand(alice):
     alice.put(f"/v3/user/{alice.user_id}/rooms/{room}/account_data/m.tag", tags)
     new = alice.create_room(creation_content={"predecessor": {"room_id": room}})
     assert alice.get(f"/v3/user/{alice.user_id}/rooms/{new}/account_data/m.tag") == tags
+
+
+def test_two_upgrades_at_the_same_time_make_one_room(alice):
+    old = alice.create_room()
+    path = f"/v3/rooms/{old}/upgrade"
+    sessions = [User(alice.base, alice.user_id, alice.token, alice.device_id) for _ in range(4)]
+    with ThreadPoolExecutor(4) as at_once:
+        answers = at_once.map(lambda session: session.post(path, {"new_version": "12"})["replacement_room"], sessions)
+        made = set(answers)
+    assert made == {alice.get(f"/v3/rooms/{old}/state/m.room.tombstone")["replacement_room"]}
+    assert alice.post(path, {"new_version": "12"})["replacement_room"] in made

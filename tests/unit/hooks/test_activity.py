@@ -7,7 +7,7 @@ import pytest
 from core.hooks.specs import observers
 from core.ids import Requester
 from core.sync import activity
-from core.sync.activity import TOLD_SECONDS, Activity
+from core.sync.activity import ACTED_SECONDS, TOLD_SECONDS, Activity
 
 ALICE = Requester("@alice:x", 1, "PHONE", 1)
 TABLET = Requester("@alice:x", 1, "TABLET", 2)
@@ -27,7 +27,7 @@ def clock():
 def noted(told, clock):
     def tell(hook, **arguments):
         assert hook is observers.user_active
-        told.append((arguments["device_id"], arguments["set_presence"]))
+        told.append((arguments["device_id"], "acts" if arguments["is_acting"] else arguments["set_presence"]))
 
     return Activity(SimpleNamespace(has=lambda hook: True, tell=tell), lambda: clock.now)
 
@@ -45,8 +45,16 @@ def test_another_device_and_another_presence_are_told_at_once(noted, told):
     assert told == [("PHONE", "online"), ("TABLET", "online"), ("PHONE", "offline")]
 
 
+def test_that_a_user_acts_is_told_now_and_then(noted, told, clock):
+    for now in (0, 1, ACTED_SECONDS - 1, ACTED_SECONDS):
+        clock.now = now
+        noted.acted(ALICE)
+    assert told == [("PHONE", "acts")] * 2
+
+
 def test_of_too_many_devices_the_longest_ago_is_forgotten(noted, told, monkeypatch):
     monkeypatch.setattr(activity, "MAX_DEVICES", 1)
     for requester in (ALICE, TABLET, ALICE):
         noted.note(requester, "online")
-    assert len(told) == 3
+        noted.acted(requester)
+    assert len(told) == 6

@@ -10,9 +10,16 @@ from core.events.room_versions import ROOM_VERSIONS
 from core.ids import Requester
 from core.rooms import typing
 from core.rooms.typing import Typing, TypingBook
+from core.storage.log import Kind, Line
 from core.storage.rooms import RoomName
 
 ROOM = RoomName(1, "!1:x", ROOM_VERSIONS["11"])
+MESSAGE, LEAVE, NAME = 7, 8, 9
+EVENTS = {
+    MESSAGE: SimpleNamespace(type="m.room.message", sender="@alice:x", state_key=None),
+    LEAVE: SimpleNamespace(type="m.room.member", sender="@bob:x", state_key="@alice:x", content={"membership": "ban"}),
+    NAME: SimpleNamespace(type="m.room.name", sender="@alice:x", state_key="", content={}),
+}
 ALICE = Requester("@alice:x", 1, "D", 1)
 
 
@@ -38,7 +45,7 @@ def told():
 @pytest.fixture
 def typists(told, monkeypatch):
     monkeypatch.setattr(typing, "SHORTEST_MS", 0)
-    typists = Typing(SimpleNamespace(joined=lambda who, room: ROOM), TypingBook(lambda room: 1), told, "x")
+    typists = Typing(SimpleNamespace(joined=lambda who, room: ROOM), TypingBook(lambda room: 1), told, "x", EVENTS.get)
     typists.start()
     yield typists
     typists.stop()
@@ -62,3 +69,12 @@ def test_who_was_not_typing_has_not_stopped(typists, told):
     assert told.heard == []
     with pytest.raises(Forbidden):
         typists.set(ALICE, ROOM.room_id, "@bob:x", False)
+
+
+@pytest.mark.parametrize("event", [MESSAGE, LEAVE])
+def test_who_sends_a_message_or_is_gone_has_stopped(typists, told, event):
+    typists.set(ALICE, ROOM.room_id, "@alice:x", True, 60_000)
+    typists.follow([Line(Kind.EVENT, ROOM.room_nid, NAME), Line(Kind.EVENT, ROOM.room_nid + 1, event)])
+    typists.follow([Line(Kind.EVENT, ROOM.room_nid, event)])
+    assert told.ended.wait(5)
+    assert told.heard == [("@alice:x", True), ("@alice:x", False)]
