@@ -81,6 +81,10 @@ class Downloads:
         self._sightings.note(found.media_nid)
         return found
 
+    def look_up(self, server: str, media_id: str) -> StoredMedia | None:
+        """What is known of a URI; nothing is waited for, fetched or noted."""
+        return self._media.find(server, media_id)
+
     def file_of(self, media: StoredMedia) -> StoredFile:
         """The file of media that `find` returned. Raises: `NotFound` where it was deleted meanwhile."""
         file = self._files.find(media.file_id or "")

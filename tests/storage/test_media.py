@@ -190,12 +190,45 @@ def test_plugins_judge_a_file_before_anybody_can_have_it(database, writer, tmp_p
 
 
 def test_a_plugin_stores_and_reads_files(repository, interner):
-    facade = PluginMedia(repository.uploads, repository.downloads, interner, NAME)
+    facade = PluginMedia(repository.uploads, repository.downloads, repository.curation, interner)
     uri = facade.store(ALICE.user_id, b"made", "text/csv", "a.csv")
     assert facade.read(uri) == ("text/csv; charset=UTF-8", b"made")
     assert (facade.read("mxc://here.example/none"), facade.read("no uri")) == (None, None)
     with pytest.raises(TooLarge):
         facade.read(uri, max_bytes=3)
+
+
+def test_what_a_plugin_stores_for_a_while_goes_by_itself_unless_something_refers_to_it(repository, interner):
+    facade = PluginMedia(repository.uploads, repository.downloads, repository.curation, interner)
+    kept, gone, early = (facade.store_for_a_while(content, "image/png", 2) for content in (b"kept", b"gone", b"early"))
+    parsed = (NAME, kept.rpartition("/")[2])
+    repository.writer.submit(
+        lambda transaction: repository.references.replace(transaction, Referrer.EVENT, {1: (1, {parsed})})
+    )
+    facade.delete_early(early)
+    facade.delete_early(f"mxc://{NAME}/{repository.upload(b'not passing')}")
+    listed = repository.curation.unreferenced(repository.now_ms + 1, may_be_encrypted=True)
+    assert {one.user_nid for one in listed} == {ALICE.user_nid}
+    assert repository.curation.delete_expired() == 0
+    repository.now_ms += 2_000
+    assert repository.curation.delete_expired() == 1
+    assert [facade.read(uri) for uri in (kept, gone, early)] == [("image/png", b"kept"), None, None]
+
+
+def test_what_has_the_content_of_quarantined_media_is_in_quarantine(repository):
+    first = repository.upload(b"bad")
+    repository.curation.quarantine(NAME, first, BOB.user_id)
+    with pytest.raises(NotFound):
+        repository.read(repository.upload(b"bad"))
+
+
+def test_a_reserved_id_that_expired_is_forgotten_unless_it_was_filled(repository):
+    uri, _ = repository.uploads.create(ALICE)
+    repository.uploads.create(ALICE)
+    repository.uploads.fill(ALICE, NAME, uri.rpartition("/")[2], Body(io.BytesIO(b"x"), 1), None, None)
+    repository.now_ms += 10_000
+    assert repository.curation.delete_expired() == 1
+    assert repository.read(uri.rpartition("/")[2]) == b"x"
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
