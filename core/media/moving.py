@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from core.errors import Unavailable
-from core.media.spool import Spool, receive
+from core.media.spool import Spool, receive, unhurried
 from core.media.vault import Deletion, Vault
 from core.storage.media_files import MediaFileStore, StoredFile
 from core.storage.transaction import Transaction
@@ -68,8 +68,7 @@ class FileMover:
 
     def _move(self, file: StoredFile, to: str) -> None:
         with self._spool.open() as spooled:
-            pieces = self._vault.read(file)
-            receive(spooled, lambda _size: next(pieces, b""), max(file.size_bytes, 1) + 1)
+            receive(spooled, unhurried(self._vault.read(file)), file.size_bytes + 1)
             if spooled.size_bytes != file.size_bytes or (file.sha256 and spooled.sha256 != file.sha256):
                 raise Unavailable(f"File {file.file_id} in {file.backend} is damaged; it was not moved.")
             self._vault.write(file.file_id, spooled.file, to)

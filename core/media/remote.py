@@ -19,7 +19,7 @@ from core.ids import ServerName
 from core.media.clock import Clock, wall_clock_ms
 from core.media.content_types import cleaned_content_type, may_be_inline
 from core.media.curation import Curation
-from core.media.spool import Spool, Spooled, receive
+from core.media.spool import Spool, Spooled, receive, unhurried
 from core.media.uploads import Keeper, cleaned_name
 from core.outbound.single_flight import SingleFlight
 from core.storage.media import MediaStore, StoredMedia, UploadedAs
@@ -114,16 +114,8 @@ class RemoteRepository:
     def _fetch(self, origin: ServerName, media_id: str, timeout_ms: int) -> int:
         most = self._settings.max_bytes
         with self._source.fetch(origin, media_id, timeout_ms, most) as fetched, self._spool.open() as spooled:
-            rest = b""
-
-            def read(size: int) -> bytes:
-                nonlocal rest
-                taken = rest or next(fetched.pieces, b"")
-                rest = taken[size:]
-                return taken[:size]
-
             try:
-                receive(spooled, read, most)
+                receive(spooled, unhurried(fetched.pieces), most)
             except TooLarge as error:
                 raise RemoteTooLarge(f"The file is larger than the {most} bytes taken from other servers.") from error
             return self._enter(origin, media_id, fetched, spooled)

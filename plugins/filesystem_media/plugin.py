@@ -1,6 +1,6 @@
 """Files below one folder, each written durably and all at once.
 
-A file appears under its name only when its content is on the disk, and its name is on the disk before `write` returns.
+Content and name of a file are on the disk before `write` returns; nobody looks for it before that.
 The slow calls (fsync) run in threads of the plugin's own, so that nobody else waits for the disk.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from core.hooks import MediaBackend, PluginApi, PluginError, hookimpl
 PIECE_BYTES = 262_144
 THREADS = 4
 _PIECES_BEFORE_YIELD = 8
+_SHARD = re.compile("[0-9a-f]{2}")
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -89,12 +91,13 @@ def _write(target: Path, source: BinaryIO, root: Path) -> None:
 
 
 def _place(target: Path, source: BinaryIO) -> None:
+    """Have the content in `target`. Linked first and synced then, a file takes one commit of the disk's journal."""
     name = getattr(source, "name", None)
     if isinstance(name, str | os.PathLike):
         source.flush()
-        os.fsync(source.fileno())
         try:
             os.link(name, target)
+            os.fsync(source.fileno())
             return
         except FileExistsError:
             pass
@@ -114,11 +117,14 @@ def _place(target: Path, source: BinaryIO) -> None:
 
 
 def _make_folders(folder: Path, root: Path) -> None:
+    """Make a folder and those above it; of two hexadecimal digits, all at once, which takes one sync for all."""
     if folder.is_dir():
         return
     if folder != root:
         _make_folders(folder.parent, root)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    siblings = [f"{number:02x}" for number in range(256)] if _SHARD.fullmatch(folder.name) else [folder.name]
+    for name in siblings:
+        (folder.parent / name).mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)
 
 
