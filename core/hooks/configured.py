@@ -37,7 +37,10 @@ def load_configured(
         defaults={
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
             "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
-            "filesystem_media": {"path": config.media.media_store_path},
+            "filesystem_media": {
+                "path": config.media.media_store_path,
+                "is_current": config.media.enable_media_repo and config.media.media_backend == "filesystem",
+            },
             "message_search": {"enabled": config.rooms.enable_search},
             "presence": {
                 "enabled": config.presence.mode,

@@ -40,6 +40,10 @@ class Folder:
         """Store what `source` reads. A source that is a file on the same disk is linked, not copied."""
         self._threads.apply(_write, (self._folder / path, source, self._folder))
 
+    def prepare(self) -> None:
+        """Make the folders that files are spread over, so that no upload has to."""
+        self._threads.spawn(_make_folders, self._folder / "files" / "00", self._folder)
+
     def read(self, path: str, start: int = 0) -> Iterable[bytes] | None:
         """The file from byte `start` on, in pieces; None if there is no such file."""
         try:
@@ -65,23 +69,32 @@ class Folder:
 
 
 class FilesystemMedia:
-    """The plugin. Configuration: `path`, the folder; the server sets it to media_store_path."""
+    """The plugin. Configuration: `path`, the folder, and `is_current`, whether new files go there.
+
+    The server sets them by media_store_path and media_backend.
+    """
 
     def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
-        self._backend = Folder(Path(config["path"]))
+        self._backend, self._is_current = Folder(Path(config["path"])), config["is_current"]
 
     @staticmethod
     def parse_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check the configuration. Raises PluginError."""
-        path = config.get("path", "media")
-        if not isinstance(path, str) or not path or set(config) - {"path"}:
+        path, is_current = config.get("path", "media"), config.get("is_current", False)
+        if not isinstance(path, str) or not path or set(config) - {"path", "is_current"}:
             raise PluginError("it takes one setting, path, the folder that media is kept in")
-        return {"path": path}
+        return {"path": path, "is_current": is_current is True}
 
     @hookimpl
     def contribute_storage_backends(self) -> Sequence[MediaBackend]:
         """The folder, as the backend `filesystem`."""
         return [self._backend]
+
+    @hookimpl
+    def server_started(self) -> None:
+        """Make the folders where new files go."""
+        if self._is_current:
+            self._backend.prepare()
 
 
 def _write(target: Path, source: BinaryIO, root: Path) -> None:
