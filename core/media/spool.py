@@ -90,7 +90,7 @@ class Spool:
         """An empty file, which goes at the end of the block."""
         file_id = new_file_id()
         path = self._folder / file_id
-        with path.open("xb+") as file:
+        with path.open("xb+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 yield Spooled(file_id, path, file)

@@ -6,6 +6,7 @@ API, "Content repository".
 
 from __future__ import annotations
 
+import orjson
 from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 
@@ -14,6 +15,7 @@ from core.errors import InvalidParam, NotFound
 from core.media.spool import Body
 from core.media.uploads import Uploads
 from core.storage.media import StoredMedia
+from core.web.direct import direct
 from core.web.gate import Gate
 from core.web.schemas import Empty, dump, json_reply
 
@@ -53,11 +55,12 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate, is_frozen: bo
 
 def _add_uploads(bp: Blueprint, uploads: Uploads, gate: Gate) -> None:
     @bp.post("/_matrix/media/v3/upload")
-    def upload_content() -> ResponseReturnValue:
+    @direct
+    def upload_content(asked: Request) -> bytes:
         """Store a file."""
-        requester = gate.authenticate(request)
-        uri = uploads.upload(requester, _body(request), _content_type(request), request.args.get("filename"))
-        return json_reply({"content_uri": uri})
+        requester = gate.authenticate(asked)
+        uri = uploads.upload(requester, _body(asked), _content_type(asked), asked.args.get("filename"))
+        return orjson.dumps({"content_uri": uri})
 
     @bp.put("/_matrix/media/v3/upload/<server_name>/<media_id>")
     def upload_content_to_mxc(server_name: str, media_id: str) -> ResponseReturnValue:
