@@ -43,7 +43,7 @@ class PluginMedia:
         if parsed is None:
             return None
         try:
-            media = self._downloads.find(*parsed, timeout_ms=0, may_be_remote=False)
+            media = self._downloads.find(*parsed, timeout_ms=0)
             file = self._downloads.file_of(media)
         except NotFound:
             return None

@@ -76,10 +76,10 @@ def test_of_two_uploads_to_one_id_the_second_is_refused(repository):
     media_id = repository.uploads.create(ALICE)[0].rpartition("/")[2]
 
     class Racing(io.BytesIO):
-        def read(self, size=-1):
+        def readinto(self, memory):
             if not self.tell():
                 repository.uploads.fill(ALICE, NAME, media_id, Body(io.BytesIO(b"fast"), 4), None, None)
-            return super().read(size)
+            return super().readinto(memory)
 
     with pytest.raises(Conflict):
         repository.uploads.fill(ALICE, NAME, media_id, Body(Racing(b"slow"), 4), None, None)

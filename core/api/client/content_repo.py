@@ -10,13 +10,14 @@ import orjson
 from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 
-from core.api.media_answers import MediaAnswers
+from core.api.media_answers import MediaAnswers, charging
 from core.errors import InvalidParam, NotFound
+from core.media.downloads import Charge
 from core.media.spool import Body
 from core.media.uploads import Uploads
 from core.storage.media import StoredMedia
 from core.web.direct import direct
-from core.web.gate import Gate
+from core.web.gate import Gate, client_address
 from core.web.schemas import Empty, dump, json_reply
 
 
@@ -30,18 +31,21 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate, is_frozen: bo
             raise NotFound("This media is served at /_matrix/client/v1/media, to those who sign in.")
         return media
 
+    def charge_of(asked: Request) -> Charge | None:
+        return None if is_frozen else charging(gate, client_address(asked))
+
     @bp.get("/_matrix/media/v3/download/<server_name>/<media_id>")
     @bp.get("/_matrix/media/v3/download/<server_name>/<media_id>/<file_name>")
     def get_content(server_name: str, media_id: str, file_name: str | None = None) -> ResponseReturnValue:
         """A file from before the freeze."""
-        media = check_open(answers.find(request, server_name, media_id, not is_frozen))
+        media = check_open(answers.find(request, server_name, media_id, charge_of(request)))
         return answers.download(request, media, file_name, is_private=False)
 
     @bp.get("/_matrix/media/v3/thumbnail/<server_name>/<media_id>")
     def get_content_thumbnail(server_name: str, media_id: str) -> ResponseReturnValue:
         """A thumbnail of a file from before the freeze."""
         query = answers.read_thumbnail_query(request)
-        media = check_open(answers.find_for_thumbnail(server_name, media_id, query, not is_frozen))
+        media = check_open(answers.find_for_thumbnail(server_name, media_id, query, charge_of(request)))
         return answers.thumbnail(request, media, query, is_private=False)
 
     @bp.get("/_matrix/media/v3/config")
