@@ -88,15 +88,19 @@ class Spool:
     @contextmanager
     def open(self) -> Iterator[Spooled]:
         """An empty file, which goes at the end of the block."""
-        file_id = new_file_id()
-        path = self._folder / file_id
-        with path.open("xb+", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield Spooled(file_id, path, file)
-            finally:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+        while True:
+            file_id = new_file_id()
+            path = self._folder / file_id
+            with path.open("xb+", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.fstat(file.fileno()).st_nlink:
+                    continue  # another process, which starts, swept it away before we had the lock
+                try:
+                    yield Spooled(file_id, path, file)
+                finally:
+                    with suppress(FileNotFoundError):
+                        path.unlink()
+                return
 
     def _pieces(self, body: Body, max_bytes: int) -> Iterator[memoryview]:
         """The body as it comes, each piece good until the next is asked for; not much more than `max_bytes` of it."""
@@ -110,8 +114,8 @@ class Spool:
                 rested_at = count
                 gevent.sleep(_REST_SECONDS)  # a fast sender keeps the socket readable; others want the hub, too
 
-    def sweep(self, settle: Callable[[str], None]) -> int:
-        """Give each file that nobody owns to `settle(file_id)`, then delete it; how many there were."""
+    def sweep(self, settle: Callable[[str], bool]) -> int:
+        """Give each file that nobody owns to `settle(file_id)`, then delete it if that is done; how many there were."""
         swept = 0
         for path in sorted(self._folder.iterdir()):
             try:
@@ -123,10 +127,10 @@ class Spool:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                settle(path.name)
-                with suppress(FileNotFoundError):
-                    path.unlink()
                 swept += 1
+                if settle(path.name):
+                    with suppress(FileNotFoundError):
+                        path.unlink()
         return swept
 
 

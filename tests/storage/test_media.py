@@ -15,6 +15,7 @@ from core.hooks import MediaPolicy, Reject, hookimpl
 from core.media.plugin_media import PluginMedia
 from core.media.spool import Body
 from core.media.upload_limits import Quota
+from core.storage.media_files import StoredFile
 from core.storage.media_references import Referrer
 from tests.storage.media_repository import ALICE, BOB, NAME, Repository
 
@@ -261,3 +262,40 @@ def test_deleting_what_nothing_refers_to_keeps_everything_that_is_referred_to(re
             with pytest.raises(NotFound):
                 repository.read(media_id)
     assert len(repository.on_disk() - before) <= len({content for media_id, content in uploads if media_id in kept})
+
+
+def test_what_a_crash_left_is_cleared_away_in_every_backend(database, writer, tmp_path):
+    repository = Repository(database, writer, tmp_path)
+    with pytest.raises(SystemError), repository.spool.receiving(Body(io.BytesIO(b"x"), 1), 10) as spooled:
+        repository.vault.write(spooled.file_id, spooled.file, "other")
+        (tmp_path / "incoming" / "held").hardlink_to(spooled.path)
+        raise SystemError
+    (tmp_path / "incoming" / "held").rename(tmp_path / "incoming" / spooled.file_id)
+    assert repository.on_disk("second") == {spooled.file_id}
+    assert repository.deletion.sweep(repository.spool) == 1
+    assert repository.on_disk("second") == repository.on_disk("incoming") == set()
+
+
+def test_a_move_that_is_broken_off_and_not_begun_again_leaves_no_copy(repository, monkeypatch):
+    def broken_off(*_):
+        raise SystemError
+
+    media_id = repository.upload(b"stays")
+    monkeypatch.setattr(repository.files, "relocate", broken_off)
+    with pytest.raises(SystemError):
+        repository.mover.move("other", lambda *_: None)
+    assert len(repository.on_disk("second")) == 1
+    repository.deletion.sweep(repository.spool)
+    assert repository.on_disk("second") == set()
+    assert repository.read(media_id) == b"stays"
+    monkeypatch.undo()
+    assert repository.mover.move("other", lambda *_: None) == 1
+    assert (repository.on_disk("first"), repository.read(media_id)) == (set(), b"stays")
+
+
+def test_what_an_absent_backend_will_not_let_go_of_keeps_nothing_else(repository):
+    gone = [StoredFile(f"{number:032x}", 1, "absent") for number in range(600)]
+    repository.writer.submit(lambda transaction: [repository.files.doom(transaction, file) for file in gone])
+    media_id = repository.upload(b"mine")
+    repository.curation.delete([repository.media.find(NAME, media_id)])
+    assert repository.on_disk() == set()
