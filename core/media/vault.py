@@ -108,7 +108,8 @@ class Deletion:
         """Take away what was stored and not entered, wherever: the configuration may have named another backend then."""
         if self._files.is_known(file_id):
             return True
-        return all([self._is_gone(StoredFile(file_id, 0, name)) for name in self._vault.names()])
+        held = [name for name in self._vault.names() if not self._is_gone(StoredFile(file_id, 0, name))]
+        return not held
 
     def _is_gone(self, file: StoredFile) -> bool:
         try:
