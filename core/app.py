@@ -62,7 +62,7 @@ class App:
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
         self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
-        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, self.outbound.web)
+        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, PluginHttp(self.outbound.web))
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )

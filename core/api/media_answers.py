@@ -9,14 +9,23 @@ from marshmallow.validate import OneOf
 
 from core.api.media_reply import FileReply, disposition, reply_with
 from core.errors import InvalidParam
+from core.ids import Requester
 from core.media.content_types import OCTETS
-from core.media.downloads import DEFAULT_WAIT_MS, Downloads
+from core.media.downloads import DEFAULT_WAIT_MS, Charge, Downloads
 from core.media.thumbnails import Thumbnails
 from core.storage.media import StoredMedia
 from core.storage.media_files import StoredFile
+from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, load_query
 
+FETCH_LIMIT = "remote_media_download"
+"""The limit on what one user, or one address without a user, may have fetched from other servers."""
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp"}
+
+
+def charging(gate: Gate, who: Requester | str) -> Charge:
+    """Charges what is fetched from other servers to a user or an address."""
+    return lambda size: gate.limit(who, FETCH_LIMIT, size)
 
 
 class DownloadQuery(JsonSchema):
@@ -42,13 +51,13 @@ class MediaAnswers:
         self._downloads, self._thumbnails = downloads, thumbnails
         self.download_query, self._thumbnail_query = DownloadQuery(), ThumbnailQuery()
 
-    def find(self, request: Request, server: str, media_id: str, may_fetch: bool = True) -> StoredMedia:
-        """The media asked for, from other servers only with `may_fetch`. Raises: as `Downloads.find`, `InvalidParam`."""
-        return self._find(load_query(self.download_query, request), server, media_id, may_fetch)
+    def find(self, request: Request, server: str, media_id: str, charge: Charge | None) -> StoredMedia:
+        """The media asked for, from other servers only with `charge`. Raises: as `Downloads.find`, `InvalidParam`."""
+        return self._find(load_query(self.download_query, request), server, media_id, charge)
 
     def find_own(self, server_name: str, media_id: str, timeout_ms: int) -> StoredMedia:
         """Media of this server. Raises: as `Downloads.find`."""
-        return self._downloads.find(server_name, media_id, timeout_ms, may_be_remote=False)
+        return self._downloads.find(server_name, media_id, timeout_ms)
 
     def download(self, request: Request, media: StoredMedia, name: str | None, is_private: bool) -> Response:
         """The file itself."""
@@ -82,14 +91,14 @@ class MediaAnswers:
         return reply_with(reply, request, lambda start: self._downloads.read(file, start))
 
     def find_for_thumbnail(
-        self, server: str, media_id: str, query: dict[str, object], may_fetch: bool = True
+        self, server: str, media_id: str, query: dict[str, object], charge: Charge | None
     ) -> StoredMedia:
         """The media a thumbnail is asked of, as `find`. Raises: as `Downloads.find`."""
-        return self._find(query, server, media_id, may_fetch)
+        return self._find(query, server, media_id, charge)
 
-    def _find(self, query: dict[str, object], server: str, media_id: str, may_fetch: bool) -> StoredMedia:
-        may_be_remote = may_fetch and bool(query["allow_remote"])
-        return self._downloads.find(server, media_id, int(str(query["timeout_ms"])), may_be_remote)
+    def _find(self, query: dict[str, object], server: str, media_id: str, charge: Charge | None) -> StoredMedia:
+        charged = charge if query["allow_remote"] else None
+        return self._downloads.find(server, media_id, int(str(query["timeout_ms"])), charged)
 
     def _thumbnail(
         self, media: StoredMedia, query: dict[str, object], is_private: bool

@@ -39,6 +39,7 @@ class RatelimitsConfig:
     rc_invites_per_issuer: Rate = _rate(0.3, 10, "Invites by one user.", "rc_invites.per_issuer")
     rc_third_party_invite: Rate = _rate(0.2, 10, "Invites by email or phone number.")
     rc_media_create: Rate = _rate(10, 50, "Media ids reserved before uploading.")
+    rc_url_preview: Rate = _rate(2, 50, "Links one user may have visited for previews.")
     rc_key_requests: Rate = _rate(20, 100, "Requests for other users' encryption keys by one device.")
     rc_presence_per_user: Rate = _rate(0.1, 1, "Changes of one user's presence.", "rc_presence.per_user")
     rc_delayed_event_mgmt: Rate = _rate(1, 5, "Changes to delayed events by one user.")

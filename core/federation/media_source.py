@@ -57,7 +57,8 @@ class MediaSource:
             headers, pieces = second_part(boundary, answer.pieces(max_bytes + _EXTRA_BYTES))
             location = headers.get("location")
             if location is None:
-                yield Fetched(headers.get("content-type"), file_name(headers.get("content-disposition", "")), pieces)
+                name = file_name(headers.get("content-disposition", ""))
+                yield Fetched(headers.get("content-type"), name, pieces, _length(answer))
                 return
         except Malformed as error:
             raise RemoteNonsense(origin, f"{error}.") from error
@@ -93,7 +94,14 @@ def file_name(disposition: str) -> str | None:
 def _fetched(answer: Answer, max_bytes: int) -> Fetched:
     headers = answer.headers
     name = file_name(headers.get("content-disposition", ""))
-    return Fetched(headers.get("content-type"), name, answer.pieces(max_bytes + 1))
+    return Fetched(headers.get("content-type"), name, answer.pieces(max_bytes + 1), _length(answer))
+
+
+def _length(answer: Answer) -> int | None:
+    """How long the body will be; None where it is not said, or the body is packed."""
+    announced = answer.headers.get("content-length", "")
+    is_plain = "content-encoding" not in answer.headers
+    return int(announced) if is_plain and announced.isascii() and announced.isdigit() else None
 
 
 def _told(origin: ServerName, refusal: RemoteRefusal) -> MatrixError:

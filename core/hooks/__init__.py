@@ -6,14 +6,25 @@ Names, arguments and answers of this package keep working within a minor version
 when it exists. The server's own side (the manager, the guard) is in the modules `manager`, `guard` and `loading`.
 """
 
-from core.errors import BadJson, Forbidden, InvalidParam, MatrixError, MissingParam, NotFound, Unavailable
+from core.errors import (
+    BadJson,
+    Forbidden,
+    InvalidParam,
+    MatrixError,
+    MissingParam,
+    NotFound,
+    Unavailable,
+    Unrecognized,
+)
 from core.events.event import Event
 from core.hooks.api import (
+    AddressRanges,
     EventContext,
     Federation,
     Gate,
     Http,
     HttpAnswer,
+    HttpStream,
     Media,
     PluginApi,
     Profile,
@@ -65,6 +76,7 @@ from core.ids import DeviceId, EventId, Position, Requester, RoomAlias, RoomId, 
 __all__ = [
     "ALLOW",
     "PASSWORD_REFUSED",
+    "AddressRanges",
     "Allow",
     "AuthStage",
     "BadJson",
@@ -80,6 +92,7 @@ __all__ = [
     "Gate",
     "Http",
     "HttpAnswer",
+    "HttpStream",
     "InvalidParam",
     "Job",
     "LogKind",
@@ -122,6 +135,7 @@ __all__ = [
     "Tables",
     "Transaction",
     "Unavailable",
+    "Unrecognized",
     "UnsignedFields",
     "UserId",
     "Users",

@@ -7,7 +7,8 @@ none may be made while a transaction of `tables` is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from logging import Logger
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
@@ -46,6 +47,26 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRanges:
+    """Addresses a plugin's requests may not go to: those in `closed`, but for those in `opened`. In CIDR form."""
+
+    closed: tuple[str, ...]
+    opened: tuple[str, ...] = ()
+
+
+class HttpStream(Protocol):
+    """An answer of the outside world whose body is still to be read, once. Header names are in lower case."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def pieces(self, max_bytes: int) -> Iterator[bytes]:
+        """The body as it arrives. Raises Unavailable where it is longer, or does not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +236,21 @@ class Http(Protocol):
     ) -> HttpAnswer:
         """Make one request, redirects followed. Raises Unavailable if there is no answer, Forbidden if refused."""
 
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_ms: int = 10_000,
+        ranges: AddressRanges | None = None,
+    ) -> AbstractContextManager[HttpStream]:
+        """Make one request and lend its answer for the length of the block; redirects are answers like others.
+
+        `ranges` replaces the configured `ip_range_blacklist`; the time limit is for the whole answer. Raises
+        Unavailable if there is no answer, Forbidden if the address is refused, InvalidParam for what is no URL.
+        """
+
 
 class Sync(Protocol):
     """Wakes waiting syncs for a section the plugin contributed."""
@@ -241,6 +277,15 @@ class Media(Protocol):
 
     def store(self, owner: UserId, content: bytes, content_type: str, name: str | None = None) -> str:
         """Store a file as if the owner had uploaded it; returns its `mxc://` URI. Raises MatrixError."""
+
+    def store_for_a_while(self, content: bytes, content_type: str, seconds: float, name: str | None = None) -> str:
+        """Store a file of nobody's; returns its `mxc://` URI. Raises MatrixError.
+
+        It counts against no quota, and is deleted within an hour after `seconds`, unless something refers to it then.
+        """
+
+    def delete_early(self, mxc: str) -> None:
+        """Delete a file that was stored for a while, whatever refers to it. Others are left alone."""
 
     def read(self, mxc: str, max_bytes: int = 50_000_000) -> tuple[str, bytes] | None:
         """(content type, bytes) of a file this server has, None where there is none. Raises TooLarge."""

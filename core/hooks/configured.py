@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -36,12 +37,16 @@ def load_configured(
         defaults={
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
             "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
-            "filesystem_media": {"path": config.media.media_store_path},
+            "filesystem_media": {
+                "path": config.media.media_store_path,
+                "is_current": config.media.enable_media_repo and config.media.media_backend == "filesystem",
+            },
             "message_search": {"enabled": config.rooms.enable_search},
             "presence": {
                 "enabled": config.presence.mode,
                 "include_offline": config.presence.include_offline_users_on_sync,
             },
+            "url_previews": _of_previews(config),
             "user_directory": {
                 "enabled": config.user_directory.enabled,
                 "search_all_users": config.user_directory.search_all_users,
@@ -51,3 +56,22 @@ def load_configured(
         },
         registry=registry,
     )
+
+
+def _of_previews(config: Config) -> dict[str, Any]:
+    """What the configuration says of link previews; where it closes no addresses for them, `ip_range_blacklist` holds."""
+    previews, outside = config.url_previews, config.federation
+    opened = list(previews.ip_range_whitelist)
+    if previews.ip_range_blacklist is None:
+        closed, opened = outside.ip_range_blacklist, [*outside.ip_range_whitelist, *opened]
+    else:
+        closed = previews.ip_range_blacklist
+    return {
+        "enabled": previews.enabled,
+        "closed_ranges": [str(network) for network in closed],
+        "open_ranges": [str(network) for network in opened],
+        "url_blacklist": previews.url_blacklist,
+        "accept_language": previews.accept_language,
+        "max_spider_size": previews.max_spider_size,
+        "oembed": previews.oembed,
+    }

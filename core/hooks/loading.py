@@ -31,6 +31,7 @@ FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
         "message_search": "plugins.message_search:MessageSearch",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",
+        "url_previews": "plugins.url_previews:UrlPreviews",
         "user_directory": "plugins.user_directory:UserDirectory",
     }
 )

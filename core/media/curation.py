@@ -78,7 +78,8 @@ class Curation:
         gone = self._writer.submit(apply)
         self._deletion.delete_doomed()
         for one in gone:
-            self._plugins.tell(observers.media_deleted, mxc=one.mxc, by_admin=by_admin)
+            if one.file_id is not None:
+                self._plugins.tell(observers.media_deleted, mxc=one.mxc, by_admin=by_admin)
         return [one.media_id for one in gone]
 
     def quarantine(self, origin: str, media_id: str, by: UserId | None) -> int:
@@ -137,11 +138,19 @@ class Curation:
 
     def retain(self, retention: Retention) -> int:
         """Delete what is older than configured; how much."""
-        now_ms, gone = self._now_ms(), 0
+        now_ms, gone = self._now_ms(), self.delete_expired()
         if retention.local_ms is not None:
             gone += len(self.delete_old(now_ms - retention.local_ms, is_local=True, by_admin=False))
         if retention.remote_ms is not None:
             gone += len(self.delete_old(now_ms - retention.remote_ms, is_local=False, by_admin=False))
+        return gone
+
+    def delete_expired(self) -> int:
+        """Delete reserved ids never filled, and passing media that nothing refers to, whose time is over; how much."""
+        now_ms, after, gone = self._now_ms(), 0, 0
+        while page := self._lists.expired(now_ms, after):
+            gone += len(self.delete(page, by_admin=False, kept_by=tuple(Referrer)))
+            after = page[-1].media_nid
         return gone
 
     def _referrers(self, media: StoredMedia, transaction: Transaction | None = None) -> set[Referrer]:
@@ -149,7 +158,7 @@ class Curation:
 
 
 class RetentionWorker:
-    """Runs retention again and again, where it is configured."""
+    """Runs retention again and again; what expires by itself goes then, too."""
 
     def __init__(self, curation: Curation, retention: Retention, seconds: float = RETENTION_SECONDS) -> None:
         self._curation, self._retention, self._seconds = curation, retention, seconds
@@ -158,8 +167,7 @@ class RetentionWorker:
 
     def start(self) -> None:
         """Begin, a period from now."""
-        if self._retention != Retention():
-            self._worker = gevent.spawn(self._run)
+        self._worker = gevent.spawn(self._run)
 
     def stop(self) -> None:
         """End; a deletion that has begun is finished at the next start."""

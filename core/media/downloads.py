@@ -5,7 +5,7 @@ Media in quarantine is as if it were not there. Media of other servers comes fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from core.errors import MatrixError, NotFound
@@ -29,17 +29,21 @@ class NotYetUploaded(MatrixError):
     errcode, status = "M_NOT_YET_UPLOADED", 504
 
 
-class RemoteMedia(Protocol):
-    """Other servers' media; implemented by federation."""
+Charge = Callable[[int], None]
+"""Called with the bytes that come from another server in somebody's name; raises `LimitExceeded` where they are too many."""
 
-    def find(self, origin: ServerName, media_id: str, timeout_ms: int) -> StoredMedia:
+
+class RemoteMedia(Protocol):
+    """Other servers' media; implemented by core.media.remote."""
+
+    def find(self, origin: ServerName, media_id: str, timeout_ms: int, charge: Charge) -> StoredMedia:
         """The copy kept here, fetched if need be. Raises: `NotFound`, `Unavailable` and others of the family."""
 
 
 class NoRemoteMedia:
     """A server that fetches nothing."""
 
-    def find(self, origin: ServerName, media_id: str, timeout_ms: int) -> StoredMedia:
+    def find(self, origin: ServerName, media_id: str, timeout_ms: int, charge: Charge) -> StoredMedia:
         """Nothing is found."""
         raise NotFound(f"Media of {origin} is not kept here.")
 
@@ -61,25 +65,30 @@ class Downloads:
         self._media, self._files, self._vault, self._arrivals = media, files, vault, arrivals
         self._sightings, self._remote, self._server_name, self._now_ms = sightings, remote, server_name, now_ms
 
-    def find(self, server: str, media_id: str, timeout_ms: int, may_be_remote: bool = True) -> StoredMedia:
+    def find(self, server: str, media_id: str, timeout_ms: int, charge: Charge | None = None) -> StoredMedia:
         """Media whose file is there.
 
-        Waits up to `timeout_ms` for one that is being uploaded. Raises: `NotFound`, `NotYetUploaded`.
+        Waits up to `timeout_ms` for one that is being uploaded; fetches what another server has only where somebody is
+        there to `charge` for it. Raises: `NotFound`, `NotYetUploaded`, `LimitExceeded`.
         """
         if not is_server_name(server) or not is_media_id(media_id):
             raise _unknown()
         if server != self._server_name:
             found = self._media.find(server, media_id)
             if found is None:
-                if not may_be_remote:
+                if charge is None:
                     raise _unknown()
-                found = self._remote.find(ServerName(server), media_id, timeout_ms)
+                found = self._remote.find(ServerName(server), media_id, timeout_ms, charge)
         else:
             found = self._local(media_id, timeout_ms)
         if found.quarantined_by is not None:
             raise _unknown()
         self._sightings.note(found.media_nid)
         return found
+
+    def look_up(self, server: str, media_id: str) -> StoredMedia | None:
+        """What is known of a URI; nothing is waited for, fetched or noted."""
+        return self._media.find(server, media_id)
 
     def file_of(self, media: StoredMedia) -> StoredFile:
         """The file of media that `find` returned. Raises: `NotFound` where it was deleted meanwhile."""

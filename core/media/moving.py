@@ -1,7 +1,8 @@
 """Moving files to another backend while nobody writes, and comparing what there is with what there should be.
 
-A move copies a file, enters the new place, and then deletes the old copy, one file after the other: ended at any point
-it is simply begun again, and goes on with what is still in the old place.
+A move notes that there will be a copy that nothing uses, copies a file, enters the new place, and then deletes the old
+copy, one file after the other: ended at any point it is simply begun again, and goes on with what is still in the old
+place. If it is not, the next start clears the copy away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from core.errors import Unavailable
-from core.media.spool import Spool, receive
+from core.media.spool import Spool, receive, unhurried
 from core.media.vault import Deletion, Vault
 from core.storage.media_files import MediaFileStore, StoredFile
 from core.storage.transaction import Transaction
@@ -67,21 +68,20 @@ class FileMover:
         return found
 
     def _move(self, file: StoredFile, to: str) -> None:
+        copy = StoredFile(file.file_id, file.size_bytes, to)
+        self._writer.submit(lambda transaction: self._files.doom(transaction, copy))
         with self._spool.open() as spooled:
-            pieces = self._vault.read(file)
-            receive(spooled, lambda _size: next(pieces, b""), max(file.size_bytes, 1) + 1)
+            receive(spooled, unhurried(self._vault.read(file)), file.size_bytes + 1)
             if spooled.size_bytes != file.size_bytes or (file.sha256 and spooled.sha256 != file.sha256):
                 raise Unavailable(f"File {file.file_id} in {file.backend} is damaged; it was not moved.")
             self._vault.write(file.file_id, spooled.file, to)
 
-        def enter(transaction: Transaction) -> bool:
-            is_moved = self._files.relocate(transaction, file, to)
-            if is_moved:
+        def enter(transaction: Transaction) -> None:
+            if self._files.relocate(transaction, file, to):  # else it is gone, and the copy is to go
+                self._files.forget_doomed(transaction, [file.file_id])
                 self._files.doom(transaction, file)
-            return is_moved
 
-        if not self._writer.submit(enter):
-            self._vault.delete(file.file_id, to)
+        self._writer.submit(enter)
         self._deletion.delete_doomed()
 
     def _hash(self, file: StoredFile) -> bytes:

@@ -19,7 +19,8 @@ from core.ids import ServerName
 from core.media.clock import Clock, wall_clock_ms
 from core.media.content_types import cleaned_content_type, may_be_inline
 from core.media.curation import Curation
-from core.media.spool import Spool, Spooled, receive
+from core.media.downloads import Charge
+from core.media.spool import Spool, Spooled, receive, unhurried
 from core.media.uploads import Keeper, cleaned_name
 from core.outbound.single_flight import SingleFlight
 from core.storage.media import MediaStore, StoredMedia, UploadedAs
@@ -38,6 +39,8 @@ class Fetched:
     content_type: str | None
     name: str | None
     pieces: Iterator[bytes]
+    length: int | None = None
+    """At most so many bytes, where that was announced."""
 
 
 class RemoteSource(Protocol):
@@ -88,18 +91,18 @@ class RemoteRepository:
         self._failures: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._kept_bytes: int | None = None
 
-    def find(self, origin: ServerName, media_id: str, timeout_ms: int) -> StoredMedia:
+    def find(self, origin: ServerName, media_id: str, timeout_ms: int, charge: Charge) -> StoredMedia:
         """The copy kept here, fetched first. Raises: `NotFound`, and 502, 503 or 504 where it cannot be had now."""
         key = (origin, media_id)
         if origin in self._settings.refused:
             raise NotFound(f"Media of {origin} is not fetched here.")
         if self._failures.get(key, 0) > self._now_ms():
             raise NotFound(f"{origin} has no such media.")
-        return self._flights.do(key, lambda: self._found(origin, media_id, timeout_ms))
+        return self._flights.do(key, lambda: self._found(origin, media_id, timeout_ms, charge))
 
-    def _found(self, origin: ServerName, media_id: str, timeout_ms: int) -> StoredMedia:
+    def _found(self, origin: ServerName, media_id: str, timeout_ms: int, charge: Charge) -> StoredMedia:
         try:
-            size = self._fetch(origin, media_id, timeout_ms)
+            size = self._fetch(origin, media_id, timeout_ms, charge)
         except NotFound:
             self._failures[origin, media_id] = self._now_ms() + FORGET_FAILURE_MS
             if len(self._failures) > MAX_FAILURES:
@@ -111,19 +114,11 @@ class RemoteRepository:
         self._keep_to_budget(size)
         return found
 
-    def _fetch(self, origin: ServerName, media_id: str, timeout_ms: int) -> int:
+    def _fetch(self, origin: ServerName, media_id: str, timeout_ms: int, charge: Charge) -> int:
         most = self._settings.max_bytes
         with self._source.fetch(origin, media_id, timeout_ms, most) as fetched, self._spool.open() as spooled:
-            rest = b""
-
-            def read(size: int) -> bytes:
-                nonlocal rest
-                taken = rest or next(fetched.pieces, b"")
-                rest = taken[size:]
-                return taken[:size]
-
             try:
-                receive(spooled, read, most)
+                receive(spooled, unhurried(_charged(fetched, charge)), most)
             except TooLarge as error:
                 raise RemoteTooLarge(f"The file is larger than the {most} bytes taken from other servers.") from error
             return self._enter(origin, media_id, fetched, spooled)
@@ -167,3 +162,14 @@ class RemoteRepository:
                 return
             self._curation.delete(chosen, by_admin=False)
             self._kept_bytes = self._lists.usage_of_remote()[1]
+
+
+def _charged(fetched: Fetched, charge: Charge) -> Iterator[bytes]:
+    """The pieces; they are charged for before any comes where it is known how many, else as they come."""
+    if fetched.length is not None:
+        charge(fetched.length)
+        yield from fetched.pieces
+        return
+    for piece in fetched.pieces:
+        charge(len(piece))
+        yield piece

@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -21,18 +22,21 @@ import gevent
 from core.errors import BadRequest, TooLarge
 from core.media.identifiers import new_file_id
 
-PIECE_BYTES = 524_288
+PIECE_BYTES = 262_144
 """How much is read at a time."""
 HEAD_BYTES = 65_536
 """How much of the beginning is kept for those who judge a file."""
-_PIECES_BEFORE_YIELD = 2
+_BYTES_BEFORE_YIELD = 1_048_576
+_REST_SECONDS = 0.0005
+
+Piece = bytes | memoryview
 
 
 class Readable(Protocol):
     """A body that comes in."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes, none at the end."""
+        """Up to `size` bytes, none at the end. One that has `readinto` is asked by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._memory = memoryview(bytearray(PIECE_BYTES))
+        """For whatever upload has bytes at the moment: they are hashed and written before anybody else has a turn."""
 
     def prepare(self) -> None:
         """Make the folder. Raises OSError."""
@@ -74,7 +80,7 @@ class Spool:
         if body.length is not None and body.length > max_bytes:
             raise _too_large(max_bytes)
         with self.open() as spooled:
-            receive(spooled, body.stream.read, max_bytes)
+            receive(spooled, self._pieces(body, max_bytes), max_bytes)
             if body.length is not None and spooled.size_bytes != body.length:
                 raise BadRequest(f"The upload broke off after {spooled.size_bytes} of {body.length} bytes.")
             yield spooled
@@ -82,18 +88,34 @@ class Spool:
     @contextmanager
     def open(self) -> Iterator[Spooled]:
         """An empty file, which goes at the end of the block."""
-        file_id = new_file_id()
-        path = self._folder / file_id
-        with path.open("xb+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield Spooled(file_id, path, file)
-            finally:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+        while True:
+            file_id = new_file_id()
+            path = self._folder / file_id
+            with path.open("xb+", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.fstat(file.fileno()).st_nlink:
+                    continue  # another process, which starts, swept it away before we had the lock
+                try:
+                    yield Spooled(file_id, path, file)
+                finally:
+                    with suppress(FileNotFoundError):
+                        path.unlink()
+                return
 
-    def sweep(self, settle: Callable[[str], None]) -> int:
-        """Give each file that nobody owns to `settle(file_id)`, then delete it; how many there were."""
+    def _pieces(self, body: Body, max_bytes: int) -> Iterator[memoryview]:
+        """The body as it comes, each piece good until the next is asked for; not much more than `max_bytes` of it."""
+        memory, rested_at, count = self._memory, 0, 0
+        end = max_bytes + 1 if body.length is None else body.length
+        fill = getattr(body.stream, "readinto", None) or partial(_read_into, body.stream)
+        while count < end and (size := fill(memory[: min(PIECE_BYTES, end - count)])):
+            yield memory[:size]
+            count += size
+            if count - rested_at >= _BYTES_BEFORE_YIELD and count < end:
+                rested_at = count
+                gevent.sleep(_REST_SECONDS)  # a fast sender keeps the socket readable; others want the hub, too
+
+    def sweep(self, settle: Callable[[str], bool]) -> int:
+        """Give each file that nobody owns to `settle(file_id)`, then delete it if that is done; how many there were."""
         swept = 0
         for path in sorted(self._folder.iterdir()):
             try:
@@ -105,17 +127,17 @@ class Spool:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                settle(path.name)
-                with suppress(FileNotFoundError):
-                    path.unlink()
                 swept += 1
+                if settle(path.name):
+                    with suppress(FileNotFoundError):
+                        path.unlink()
         return swept
 
 
-def receive(spooled: Spooled, read: Callable[[int], bytes], max_bytes: int) -> None:
-    """Write what `read` gives into the file, hashing it on the way. Raises: `TooLarge`."""
-    digest, size, head, descriptor, pieces = hashlib.sha256(), 0, b"", spooled.file.fileno(), 0
-    while piece := read(min(PIECE_BYTES, max_bytes + 1 - size)):
+def receive(spooled: Spooled, pieces: Iterable[Piece], max_bytes: int) -> None:
+    """Write the pieces into the file, hashing them on the way. Raises: `TooLarge`."""
+    digest, size, head, descriptor = hashlib.sha256(), 0, b"", spooled.file.fileno()
+    for piece in pieces:
         size += len(piece)
         if size > max_bytes:
             raise _too_large(max_bytes)
@@ -123,13 +145,29 @@ def receive(spooled: Spooled, read: Callable[[int], bytes], max_bytes: int) -> N
             head += piece[: HEAD_BYTES - len(head)]
         digest.update(piece)
         _write_all(descriptor, piece)
-        pieces += 1
-        if pieces % _PIECES_BEFORE_YIELD == 0:
-            gevent.sleep(0.0005)  # a fast sender keeps the socket readable; others want the hub, too
     spooled.sha256, spooled.size_bytes, spooled.head = digest.digest(), size, head
 
 
-def _write_all(descriptor: int, piece: bytes) -> None:
+def unhurried(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces, in parts of PIECE_BYTES at most; others have a turn from time to time."""
+    since = 0
+    for piece in pieces:
+        for start in range(0, len(piece), PIECE_BYTES):
+            part = piece[start : start + PIECE_BYTES]
+            yield part
+            since += len(part)
+            if since >= _BYTES_BEFORE_YIELD:
+                since = 0
+                gevent.sleep(_REST_SECONDS)
+
+
+def _read_into(stream: Readable, memory: memoryview) -> int:
+    piece = stream.read(len(memory))
+    memory[: len(piece)] = piece
+    return len(piece)
+
+
+def _write_all(descriptor: int, piece: Piece) -> None:
     view = memoryview(piece)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -6,7 +6,6 @@ together. Files that no thumbnail can be made of are remembered for a while.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.threadpool import ThreadPool
 
 from core.errors import LimitExceeded, MatrixError, NotFound
-from core.media.spool import PIECE_BYTES, Spool, receive
+from core.media.spool import Spool, receive, unhurried
 from core.media.thumbnail_sizes import Made, Wanted
 from core.media.vault import Vault
 from core.outbound.single_flight import SingleFlight
@@ -111,7 +110,7 @@ class Thumbnails:
             self._enter(source, wanted, thumbnail)
             return thumbnail
         with self._spool.open() as spooled:
-            receive(spooled, io.BytesIO(made.content).read, len(made.content))
+            receive(spooled, unhurried([made.content]), len(made.content))
             backend = self._vault.write(spooled.file_id, spooled.file)
             file = StoredFile(spooled.file_id, spooled.size_bytes, backend)
             thumbnail = Thumbnail(file, made.content_type)
@@ -135,8 +134,7 @@ class Thumbnails:
     def _opened(self, source: StoredFile) -> BinaryIO:
         """The file where Pillow can seek in it: in memory, on local disk where it is large."""
         file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
-        for piece in self._vault.read(source):
-            for start in range(0, len(piece), PIECE_BYTES):
-                file.write(piece[start : start + PIECE_BYTES])
+        for piece in unhurried(self._vault.read(source)):
+            file.write(piece)
         file.seek(0)
         return file  # type: ignore[return-value]  # it is a BinaryIO in all but name

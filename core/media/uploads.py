@@ -18,7 +18,7 @@ from core.media.clock import Clock, wall_clock_ms
 from core.media.content_types import cleaned_content_type, may_be_inline
 from core.media.identifiers import is_media_id, new_media_id
 from core.media.spool import Body, Spool, Spooled
-from core.media.upload_limits import UploadLimits
+from core.media.upload_limits import Allowance, UploadLimits
 from core.media.vault import Vault
 from core.storage.media import MediaStore, StoredMedia, UploadedAs
 from core.storage.media_files import MediaFileStore, StoredFile
@@ -137,7 +137,17 @@ class Uploads:
         def enter(transaction: Transaction, file_id: str, said: UploadedAs, now_ms: int) -> None:
             self._media.add(transaction, origin, media_id, requester.user_nid, file_id, said, now_ms)
 
-        self._take(requester, body, content_type, name, media_id, enter)
+        self._take(requester, self._limits.of(requester), body, content_type, name, media_id, enter)
+        return f"mxc://{origin}/{media_id}"
+
+    def upload_for_a_while(self, body: Body, content_type: str | None, name: str | None, lasting_ms: int) -> str:
+        """Store a file of nobody's, without a quota, to be deleted after a time; returns its URI. Raises: as `upload`."""
+        media_id, origin = new_media_id(), self._settings.server_name
+
+        def enter(transaction: Transaction, file_id: str, said: UploadedAs, now_ms: int) -> None:
+            self._media.add(transaction, origin, media_id, None, file_id, said, now_ms, now_ms + lasting_ms)
+
+        self._take(None, Allowance(body.length or 0, ()), body, content_type, name, media_id, enter)
         return f"mxc://{origin}/{media_id}"
 
     def fill(
@@ -154,7 +164,7 @@ class Uploads:
                 raise NotFound("This media id has expired.")
             self._media.fill(transaction, reserved.media_nid, file_id, said, now_ms)
 
-        self._take(requester, body, content_type, name, media_id, enter)
+        self._take(requester, self._limits.of(requester), body, content_type, name, media_id, enter)
         self._arrivals.announce(media_id)
 
     def _reserved(self, requester: Requester, server: str, media_id: str) -> StoredMedia:
@@ -170,33 +180,36 @@ class Uploads:
 
     def _take(
         self,
-        requester: Requester,
+        requester: Requester | None,
+        allowance: Allowance,
         body: Body,
         claimed_type: str | None,
         name: str | None,
         media_id: str,
         enter: Callable[[Transaction, str, UploadedAs, int], None],
     ) -> None:
-        allowance = self._limits.of(requester)
-        self._limits.check(requester, allowance, body.length or 0, self._now_ms())
+        user_id = None if requester is None else requester.user_id
+        if requester is not None:
+            self._limits.check(requester, allowance, body.length or 0, self._now_ms())
         content_type, name = cleaned_content_type(claimed_type), cleaned_name(name)
         mxc = f"mxc://{self._settings.server_name}/{media_id}"
         with self._spool.receiving(body, allowance.max_bytes) as spooled:
-            self._judge(requester.user_id, mxc, content_type, name, spooled)
+            self._judge(user_id, mxc, content_type, name, spooled)
             inline = may_be_inline(content_type, spooled.head)
             said = UploadedAs(content_type, name, spooled.size_bytes, self._settings.needs_auth, inline)
 
             def enter_within_quota(transaction: Transaction, file_id: str, now_ms: int) -> None:
-                self._limits.check(requester, allowance, spooled.size_bytes, now_ms, transaction)
+                if requester is not None:
+                    self._limits.check(requester, allowance, spooled.size_bytes, now_ms, transaction)
                 enter(transaction, file_id, said, now_ms)
 
             self._keeper.keep(spooled, enter_within_quota)
         self._plugins.tell(
-            observers.media_stored, mxc=mxc, user_id=requester.user_id, content_type=content_type,
+            observers.media_stored, mxc=mxc, user_id=user_id, content_type=content_type,
             size_bytes=spooled.size_bytes,
         )  # fmt: skip
 
-    def _judge(self, user: UserId, mxc: str, content_type: str, name: str | None, spooled: Spooled) -> None:
+    def _judge(self, user: UserId | None, mxc: str, content_type: str, name: str | None, spooled: Spooled) -> None:
         """Let plugins look at the file before anybody can have it. Raises: what they reject it with."""
         if self._plugins.has(permissions.check_media):
             self._plugins.require(

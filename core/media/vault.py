@@ -89,12 +89,12 @@ class Deletion:
 
     def delete_doomed(self) -> int:
         """Delete every doomed file; those a backend will not let go of stay for the next time. How many went."""
-        gone = 0
-        while doomed := self._files.doomed():
+        gone, last = 0, ""
+        while doomed := self._files.doomed(last):
+            last = doomed[-1].file_id
             done = [file.file_id for file in doomed if self._is_gone(file)]
-            if not done:
-                return gone
-            self._writer.submit(lambda transaction, done=done: self._files.forget_doomed(transaction, done))  # type: ignore[misc]
+            if done:
+                self._writer.submit(lambda transaction, done=done: self._files.forget_doomed(transaction, done))  # type: ignore[misc]
             gone += len(done)
         return gone
 
@@ -104,9 +104,12 @@ class Deletion:
         self.delete_doomed()
         return swept
 
-    def _settle(self, file_id: str) -> None:
-        if not self._files.is_known(file_id):
-            self._vault.delete(file_id, self._vault.current)
+    def _settle(self, file_id: str) -> bool:
+        """Take away what was stored and not entered, wherever: the configuration may have named another backend then."""
+        if self._files.is_known(file_id):
+            return True
+        held = [name for name in self._vault.names() if not self._is_gone(StoredFile(file_id, 0, name))]
+        return not held
 
     def _is_gone(self, file: StoredFile) -> bool:
         try:

@@ -37,12 +37,14 @@ class Endpoint:
 
     `host` is a name or an address, without brackets; `tls_name` is whom the certificate must name and SNI asks for,
     None for a connection without TLS. Only what the administrator named is not `is_guarded`: it may lie anywhere.
+    `rules`, where given, are asked in place of the connector's own.
     """
 
     host: str
     port: int
     tls_name: str | None
     is_guarded: bool = True
+    rules: AddressRules | None = None
 
 
 class Connector:
@@ -62,7 +64,7 @@ class Connector:
         """A connection, its handshake done. Raises NoAnswer, AddressRefused, and OSError of NO_DESCRIPTORS."""
         proxy = self.proxy_for(endpoint)
         if proxy is not None and endpoint.is_guarded and find_address(endpoint.host) is not None:
-            self._refuse_closed(endpoint.host, [endpoint.host])  # a name is resolved by the proxy, at its own risk
+            self._refuse_closed(endpoint, [endpoint.host])  # a name is resolved by the proxy, at its own risk
         connection = self._connection(endpoint, proxy)
         try:
             connection.connect()
@@ -77,10 +79,10 @@ class Connector:
 
     def _connection(self, endpoint: Endpoint, proxy: Proxy | None) -> Connection:
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
-        is_guarded = endpoint.is_guarded and proxy is None
+        guarded = endpoint if endpoint.is_guarded and proxy is None else None
 
         def dial() -> socket.socket:
-            return self._dial(host, port, is_guarded)
+            return self._dial(host, port, guarded)
 
         if endpoint.tls_name is None:
             return _Plain(host, port, dial=dial)
@@ -90,10 +92,10 @@ class Connector:
             connection.set_tunnel(endpoint.host, endpoint.port, headers=proxy.headers)
         return connection
 
-    def _dial(self, host: str, port: int, is_guarded: bool) -> socket.socket:
+    def _dial(self, host: str, port: int, guarded: Endpoint | None) -> socket.socket:
         addresses = list(self._names.addresses(host))
-        if is_guarded:
-            addresses = self._refuse_closed(host, addresses)
+        if guarded is not None:
+            addresses = self._refuse_closed(guarded, addresses)
         tried = addresses[:MAX_ADDRESSES]
         failure: OSError | None = None
         for address in tried:
@@ -107,11 +109,12 @@ class Connector:
         reason = _reason(failure) if failure is not None else "the name has no addresses"
         raise NotConnected(f"No connection to {_where(host, port)}: {reason}.") from failure
 
-    def _refuse_closed(self, host: str, addresses: list[str]) -> list[str]:
+    def _refuse_closed(self, endpoint: Endpoint, addresses: list[str]) -> list[str]:
         """Those that may be connected to."""
-        left = [address for address in addresses if not self._rules.refuses(address)]
+        rules = endpoint.rules or self._rules
+        left = [address for address in addresses if not rules.refuses(address)]
         if addresses and not left:
-            raise AddressRefused(f"{host} is at an address that this server does not connect to.")
+            raise AddressRefused(f"{endpoint.host} is at an address that this server does not connect to.")
         return left
 
 

@@ -12,6 +12,7 @@ from urllib3.util import Url, parse_url
 
 from core.errors import InvalidParam
 from core.hooks.api import HttpAnswer
+from core.outbound.addresses import AddressRules
 from core.outbound.connecting import Endpoint
 from core.outbound.door import Answer, Door, Request
 from core.outbound.failures import BrokenAnswer
@@ -80,6 +81,21 @@ class Web:
                 status = answer.status
             asked = _redirected(asked, status, location)
         raise BrokenAnswer(f"{parse_url(url).host} redirects more than {max_redirects} times.")
+
+    @contextmanager
+    def open_once(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_ms: int = 10_000,
+        rules: AddressRules | None = None,
+    ) -> Iterator[Answer]:
+        """As `open`, with redirects for the caller to follow. `rules` replaces the door's own."""
+        asked = _asked(Request(method, "/", "", dict(headers or {}), None, timeout_ms), url, is_guarded=True)
+        with self._door.open(replace(asked.endpoint, rules=rules), asked.request) as answer:
+            yield answer
 
 
 def _redirected(asked: _Asked, status: int, location: str) -> _Asked:

@@ -1,6 +1,7 @@
 """Media: what each `mxc://` URI stands for, who uploaded it and who may have it.
 
-A row without a file is an id that was reserved and waits for its upload. Several rows may share a file; see
+A row without a file is an id that was reserved and waits for its upload. One with a file that expires was stored by the
+server itself, for a while: the images of link previews. Several rows may share a file; see
 core.storage.media_files. Flags are 0 or 1.
 """
 
@@ -27,7 +28,7 @@ class MediaRow(Table):
     name = MatrixStringField(1024, null=True)
     size_bytes = BigIntegerField()
     created_ms = BigIntegerField()
-    expires_ms = BigIntegerField(null=True)
+    expires_ms = BigIntegerField(null=True, index=True)
     seen_ms = BigIntegerField(null=True)
     quarantined_by = MatrixStringField(255, null=True)
     is_protected = SmallIntegerField()
@@ -63,6 +64,11 @@ class StoredMedia:
     def mxc(self) -> str:
         """The URI."""
         return f"mxc://{self.origin}/{self.media_id}"
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is a file that the server stored for a while."""
+        return self.file_id is not None and self.expires_ms is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +114,13 @@ class MediaStore:
 
     def add(
         self, transaction: Transaction, origin: str, media_id: str, user: UserNid | None, file_id: str, said: UploadedAs,
-        now_ms: int,
+        now_ms: int, expires_ms: int | None = None,
     ) -> None:  # fmt: skip
-        """Write media whose file is stored."""
+        """Write media whose file is stored; what has the content of media in quarantine is in quarantine, too."""
         number = transaction.advance("media", 1)
-        flags = (None, 0, int(said.needs_auth), int(said.may_inline))
+        flags = (_quarantine_of(transaction, file_id), 0, int(said.needs_auth), int(said.may_inline))
         row = (number, origin, media_id, user, file_id, said.content_type, said.name, said.size_bytes, now_ms)
-        transaction.run(self._insert, (*row, None, now_ms, *flags))
+        transaction.run(self._insert, (*row, expires_ms, now_ms, *flags))
 
     def reserve(
         self, transaction: Transaction, origin: str, media_id: str, user: UserNid, now_ms: int, expires_ms: int
@@ -125,12 +131,12 @@ class MediaStore:
         transaction.run(self._insert, (*row, None, 0, 1, 0))
 
     def fill(self, transaction: Transaction, media_nid: int, file_id: str, said: UploadedAs, now_ms: int) -> None:
-        """Give a reserved id its file."""
+        """Give a reserved id its file; quarantine as in `add`."""
         sql = (
-            "UPDATE media SET file_id = ?, content_type = ?, name = ?, size_bytes = ?, created_ms = ?,"
-            " expires_ms = NULL, seen_ms = ?, needs_auth = ?, may_inline = ? WHERE media_nid = ?"
+            "UPDATE media SET file_id = ?, content_type = ?, name = ?, size_bytes = ?, created_ms = ?, expires_ms = NULL,"
+            " seen_ms = ?, quarantined_by = ?, needs_auth = ?, may_inline = ? WHERE media_nid = ?"
         )
-        flags = (int(said.needs_auth), int(said.may_inline))
+        flags = (_quarantine_of(transaction, file_id), int(said.needs_auth), int(said.may_inline))
         values = (file_id, said.content_type, said.name, said.size_bytes, now_ms, now_ms, *flags, media_nid)
         transaction.run(sql, values)
 
@@ -152,11 +158,14 @@ class MediaStore:
         transaction.add_all("UPDATE media SET seen_ms = ? WHERE media_nid = ? AND seen_ms < ?", rows)
 
     def delete(self, transaction: Transaction, media: Sequence[StoredMedia]) -> list[str]:
-        """Delete rows; returns the ids of the files they used, which may now be unused."""
+        """Delete rows; returns the ids of the files they used, which may now be unused.
+
+        A reserved id that was filled after `media` was read stays.
+        """
         files = []
         for one in media:
             found, file_id = self.find_file_of(transaction, one.media_nid)
-            if found:
+            if found and (one.file_id is not None or file_id is None):
                 transaction.run("DELETE FROM media WHERE media_nid = ?", (one.media_nid,))
                 files += [file_id] if file_id is not None else []
         return files
@@ -182,6 +191,13 @@ class MediaStore:
             return False
         transaction.run("UPDATE media SET is_protected = ? WHERE media_nid = ?", (int(is_protected), number))
         return True
+
+
+def _quarantine_of(transaction: Transaction, file_id: str) -> str | None:
+    """Who quarantined this content, if anybody did."""
+    sql = "SELECT quarantined_by FROM media WHERE file_id = ? AND quarantined_by IS NOT NULL LIMIT 1"
+    found: str | None = transaction.value(sql, (file_id,))
+    return found
 
 
 def stored_media(row: Row) -> StoredMedia:

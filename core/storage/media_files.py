@@ -152,15 +152,16 @@ class MediaFileStore:
         """Note that a backend holds a copy that nothing uses any more."""
         transaction.run(self._doom, (file.file_id, file.backend))
 
-    def doomed(self, limit: int = 500) -> list[StoredFile]:
-        """Files whose deletion was begun and not finished."""
-        rows = self._database.rows("SELECT file_id, backend FROM media_doomed_files LIMIT ?", (limit,))
+    def doomed(self, after: str = "", limit: int = 500) -> list[StoredFile]:
+        """Files whose deletion was begun and not finished, in the order of their names, past `after`."""
+        sql = "SELECT file_id, backend FROM media_doomed_files WHERE file_id > ? ORDER BY file_id LIMIT ?"
+        rows = self._database.rows(sql, (after, limit))
         return [StoredFile(file_id, 0, backend) for file_id, backend in rows]
 
     def forget_doomed(self, transaction: Transaction, file_ids: Collection[str]) -> None:
         """Note that the backend has let go of them."""
         for file_id in file_ids:
-            transaction.add("DELETE FROM media_doomed_files WHERE file_id = ?", (file_id,))
+            transaction.run("DELETE FROM media_doomed_files WHERE file_id = ?", (file_id,))
 
     def after(self, file_id: str, limit: int = 200) -> list[StoredFile]:
         """Files in the order of their names, past `file_id`."""

@@ -57,17 +57,26 @@ class MediaLists:
         self, before_ms: int, *, local: str | None, remote_to: str | None, above_bytes: int = 0, limit: int = 200,
         after: int = 0,
     ) -> list[StoredMedia]:  # fmt: skip
-        """Media last asked for before then, quarantined and protected apart, past number `after`.
+        """Media last asked for before then, past number `after`; quarantined, protected and passing media apart.
 
         `local` is the server's own name for its media, `remote_to` the same for all but its own.
         """
         side = "origin = ?" if local is not None else "origin <> ?"
         sql = (
             f"SELECT {COLUMNS} FROM media WHERE {side} AND media_nid > ? AND file_id IS NOT NULL AND seen_ms < ?"
-            " AND size_bytes >= ? AND quarantined_by IS NULL AND is_protected = 0 ORDER BY media_nid LIMIT ?"
+            " AND size_bytes >= ? AND quarantined_by IS NULL AND is_protected = 0 AND expires_ms IS NULL"
+            " ORDER BY media_nid LIMIT ?"
         )
         name = local if local is not None else remote_to
         return [stored_media(row) for row in self._database.rows(sql, (name, after, before_ms, above_bytes, limit))]
+
+    def expired(self, now_ms: int, after: int = 0, limit: int = 200) -> list[StoredMedia]:
+        """Passing media and reserved ids whose time is over, past number `after`."""
+        sql = (
+            f"SELECT {COLUMNS} FROM media WHERE expires_ms <= ? AND media_nid > ? AND quarantined_by IS NULL"
+            " AND is_protected = 0 ORDER BY media_nid LIMIT ?"
+        )
+        return [stored_media(row) for row in self._database.rows(sql, (now_ms, after, limit))]
 
     def usage_of_users(self, from_ms: int = 0, until_ms: int = 2**53) -> list[UserUsage]:
         """How much each user has uploaded within that time, most bytes first."""
@@ -79,7 +88,10 @@ class MediaLists:
 
     def usage_of_remote(self) -> tuple[int, int]:
         """(files, bytes) of other servers' media."""
-        sql = "SELECT COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NULL"
+        sql = (
+            "SELECT COUNT(*), SUM(size_bytes) FROM media WHERE file_id IS NOT NULL AND user_nid IS NULL"
+            " AND expires_ms IS NULL"
+        )
         row = self._database.rows(sql)[0]
         return int(row[0]), int(row[1] or 0)
 

@@ -1,8 +1,8 @@
 """The short request loop: one connection's requests, read with the C parser and answered in one write each.
 
-Only plain requests take it: a target that is a path, a small body of known length, no Transfer-Encoding, Expect or
-Upgrade. Everything else, malformed requests included, goes to gunicorn's own parser and response (`stock_request`),
-which gets the bytes read so far. So gunicorn's limits and its answers to bad requests hold for both.
+Only plain requests take it: a target that is a path, a body of known length, no Transfer-Encoding, Expect or Upgrade.
+Everything else, malformed requests included, goes to gunicorn's own parser and response (`stock_request`), which gets
+the bytes read so far. So gunicorn's limits and its answers to bad requests hold for both.
 
 Refuses to know the application: it is a WSGI callable, and a listener is a name in the environment.
 """
@@ -20,11 +20,12 @@ import gunicorn_h1c
 from gunicorn import util
 from gunicorn.http.wsgi import base_environ
 
+from core.web.paced_body import LengthBody, PacedSocket
 from core.web.reply import Reply, ReplyHeaders
 from core.web.stock_request import BrokenRequest, serve_one
 
 MAX_SHORT_BODY_BYTES = 65_536
-"""Bodies up to this are read before the application is called; larger ones are streamed by gunicorn's reader."""
+"""Bodies up to this are read before the application is called; larger ones while it runs."""
 
 _RECV_BYTES = 65_536
 _REQUESTS_BEFORE_YIELD = 64
@@ -84,6 +85,11 @@ class _Plain:
     consumed: int
     keep_alive: bool
     is_head: bool = field(default=False)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the application is called before the body is there."""
+        return self.length > MAX_SHORT_BODY_BYTES
 
 
 class RequestLoop:
@@ -164,7 +170,7 @@ class RequestLoop:
             else:
                 keep_alive, buffered = self._answer(client, plain, buffered)
             if not keep_alive:
-                return plain is None or bool(buffered)
+                return plain is None or plain.is_streamed or bool(buffered)
             served += 1
             if served % _REQUESTS_BEFORE_YIELD == 0:
                 gevent.sleep(0.0005)  # a client that always has a request ready must not hold the hub
@@ -206,7 +212,7 @@ class RequestLoop:
                 raise ConnectionResetError  # the client went away within a request
             buffered += more
         plain = self._plain(request, client, addr)
-        if plain is None or not plain.length:
+        if plain is None or not plain.length or plain.is_streamed:
             return plain, buffered
         return plain, self._with_body(client, buffered, plain)
 
@@ -258,8 +264,6 @@ class RequestLoop:
                     keep_alive = word == b"keep-alive" or (word != b"close" and keep_alive)
             text = value.decode("latin-1")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
-        if length > MAX_SHORT_BODY_BYTES:
-            return None
         uri = target.decode("latin-1")
         path, _, query = uri.partition("?")
         method = request.method.decode("latin-1")
@@ -289,7 +293,8 @@ class RequestLoop:
         """Call the application and send its answer; returns whether the connection stays, and the bytes after."""
         host = self._host
         body_end = plain.consumed + plain.length
-        plain.environ["wsgi.input"] = io.BytesIO(buffered[plain.consumed : body_end])
+        body = self._body(client, plain, buffered[plain.consumed : body_end])
+        plain.environ["wsgi.input"] = body
         host.count_request()
         reply = Reply(
             client,
@@ -308,7 +313,16 @@ class RequestLoop:
                 host.log.exception("Error within the answer to %s", plain.environ["RAW_URI"])
                 return False, b""
             raise
-        return reply.keep_alive and host.alive, buffered[body_end:]
+        is_over = not isinstance(body, LengthBody) or (reply.keep_alive and body.finish())
+        return is_over and reply.keep_alive and host.alive, buffered[body_end:]
+
+    def _body(self, client: Any, plain: _Plain, held: bytes) -> io.BytesIO | LengthBody:
+        """The body as the application reads it; `held` is what is there of it."""
+        if not plain.is_streamed:
+            return io.BytesIO(held)
+        paced = PacedSocket(client, self._timeouts)
+        paced.start_body()
+        return LengthBody(held, plain.length, paced)
 
 
 def may_use_short_path(cfg: Any) -> bool:

@@ -14,7 +14,9 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.http.wsgi import create
 
-_LEAST_BYTES_PER_S = 1024
+from core.web.paced_body import PacedSocket
+
+_MAX_CHUNK_BYTES = 262_144
 _UNREAD_BODY_S, _UNREAD_BODY_BYTES = 2.0, 262_144
 
 
@@ -27,40 +29,15 @@ class BrokenRequest(Exception):
 
 
 class PacedUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
-    """Reads from the socket, giving up on a client that dawdles; afterwards it reads as if the client had gone."""
+    """Reads from the socket within time limits."""
 
     def __init__(self, sock: Any, timeouts: Any) -> None:
         super().__init__(sock)
-        self._timeouts = timeouts
-        self._deadline = monotonic() + timeouts.header
-        self._body_bytes = -1
-        self.has_ended = False
-
-    def start_body(self) -> None:
-        """From here on the body is read: pauses are limited, and the average rate."""
-        self._body_bytes = 0
-        self._deadline = monotonic() + self._timeouts.body
+        self.paced = PacedSocket(sock, timeouts)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next bytes from the socket; empty at its end or when time is up."""
-        allowed = self._deadline - monotonic()
-        if self._body_bytes >= 0:
-            allowed = min(allowed + self._body_bytes / _LEAST_BYTES_PER_S, self._timeouts.body)
-        if allowed <= 0 or self.has_ended:
-            self.has_ended = True
-            return b""
-        before = self.sock.timeout
-        self.sock.timeout = allowed
-        try:
-            data: bytes = super().chunk(size_hint)
-        except TimeoutError:
-            data = b""
-        finally:
-            self.sock.timeout = before
-        self.has_ended = not data
-        if self._body_bytes >= 0:
-            self._body_bytes += len(data)
-        return data
+        return self.paced.recv(min(max(size_hint or 0, self.mxchunk), _MAX_CHUNK_BYTES))
 
 
 def serve_one(host: Any, listener: Any, client: Any, addr: Any, buffered: bytes, timeouts: Any) -> tuple[bool, bytes]:
@@ -74,11 +51,11 @@ def serve_one(host: Any, listener: Any, client: Any, addr: Any, buffered: bytes,
     request = _parse(parser)
     if request is None:
         return False, b""
-    parser.unreader.start_body()
+    parser.unreader.paced.start_body()
     keep_alive = _respond(host, listener, request, client, addr)
     if not keep_alive or not parser.finish_body(monotonic() + _UNREAD_BODY_S, _UNREAD_BODY_BYTES):
         return False, b""
-    if parser.unreader.has_ended:  # the body may be incomplete, and its rest must not be taken for a request
+    if parser.unreader.paced.has_ended:  # the body may be incomplete, and its rest must not be taken for a request
         return False, b""
     return host.alive, parser.unreader.take_buffered()
 

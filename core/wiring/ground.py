@@ -91,6 +91,11 @@ def limits_of(config: Config) -> dict[str, tuple[float, float]]:
         for key, setting in settings_registry().items()
         if setting.section == "ratelimits" and isinstance(rate := values[setting.field], Rate)
     }
+    fetched = config.ratelimits
+    limits["remote_media_download"] = (
+        float(fetched.remote_media_download_per_second),
+        float(fetched.remote_media_download_burst_count),
+    )
     limits.setdefault("rc_admin_redaction", limits["rc_message"])
     return limits
 

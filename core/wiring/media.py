@@ -97,7 +97,7 @@ def build_media(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federa
     if not ground.config.media.enable_media_repo:
         return MediaPart(None, following, None, [])
     repository = _repository(ground, stores, federation)
-    facade = PluginMedia(repository.uploads, repository.downloads, ground.storage.interner, ground.server_name)
+    facade = PluginMedia(repository.uploads, repository.downloads, repository.curation, ground.storage.interner)
     return MediaPart(
         repository, following, facade, _blueprints(ground, stores, repository, accounts, rooms, federation)
     )

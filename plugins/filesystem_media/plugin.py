@@ -1,6 +1,6 @@
 """Files below one folder, each written durably and all at once.
 
-A file appears under its name only when its content is on the disk, and its name is on the disk before `write` returns.
+Content and name of a file are on the disk before `write` returns; nobody looks for it before that.
 The slow calls (fsync) run in threads of the plugin's own, so that nobody else waits for the disk.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from core.hooks import MediaBackend, PluginApi, PluginError, hookimpl
 PIECE_BYTES = 262_144
 THREADS = 4
 _PIECES_BEFORE_YIELD = 8
+_SHARD = re.compile("[0-9a-f]{2}")
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -37,6 +39,10 @@ class Folder:
     def write(self, path: str, source: BinaryIO) -> None:
         """Store what `source` reads. A source that is a file on the same disk is linked, not copied."""
         self._threads.apply(_write, (self._folder / path, source, self._folder))
+
+    def prepare(self) -> None:
+        """Make the folders that files are spread over, so that no upload has to."""
+        self._threads.spawn(_make_folders, self._folder / "files" / "00", self._folder)
 
     def read(self, path: str, start: int = 0) -> Iterable[bytes] | None:
         """The file from byte `start` on, in pieces; None if there is no such file."""
@@ -63,23 +69,32 @@ class Folder:
 
 
 class FilesystemMedia:
-    """The plugin. Configuration: `path`, the folder; the server sets it to media_store_path."""
+    """The plugin. Configuration: `path`, the folder, and `is_current`, whether new files go there.
+
+    The server sets them by media_store_path and media_backend.
+    """
 
     def __init__(self, config: Mapping[str, Any], api: PluginApi) -> None:
-        self._backend = Folder(Path(config["path"]))
+        self._backend, self._is_current = Folder(Path(config["path"])), config["is_current"]
 
     @staticmethod
     def parse_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check the configuration. Raises PluginError."""
-        path = config.get("path", "media")
-        if not isinstance(path, str) or not path or set(config) - {"path"}:
+        path, is_current = config.get("path", "media"), config.get("is_current", False)
+        if not isinstance(path, str) or not path or set(config) - {"path", "is_current"}:
             raise PluginError("it takes one setting, path, the folder that media is kept in")
-        return {"path": path}
+        return {"path": path, "is_current": is_current is True}
 
     @hookimpl
     def contribute_storage_backends(self) -> Sequence[MediaBackend]:
         """The folder, as the backend `filesystem`."""
         return [self._backend]
+
+    @hookimpl
+    def server_started(self) -> None:
+        """Make the folders where new files go."""
+        if self._is_current:
+            self._backend.prepare()
 
 
 def _write(target: Path, source: BinaryIO, root: Path) -> None:
@@ -89,12 +104,13 @@ def _write(target: Path, source: BinaryIO, root: Path) -> None:
 
 
 def _place(target: Path, source: BinaryIO) -> None:
+    """Have the content in `target`. Linked first and synced then, a file takes one commit of the disk's journal."""
     name = getattr(source, "name", None)
     if isinstance(name, str | os.PathLike):
         source.flush()
-        os.fsync(source.fileno())
         try:
             os.link(name, target)
+            os.fsync(source.fileno())
             return
         except FileExistsError:
             pass
@@ -114,11 +130,14 @@ def _place(target: Path, source: BinaryIO) -> None:
 
 
 def _make_folders(folder: Path, root: Path) -> None:
+    """Make a folder and those above it; of two hexadecimal digits, all at once, which takes one sync for all."""
     if folder.is_dir():
         return
     if folder != root:
         _make_folders(folder.parent, root)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    siblings = [f"{number:02x}" for number in range(256)] if _SHARD.fullmatch(folder.name) else [folder.name]
+    for name in siblings:
+        (folder.parent / name).mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)
 
 

@@ -125,6 +125,19 @@ def test_copies_are_kept_within_their_budget(make_server, remote):
     assert sum(path.stat().st_size for path in kept) <= 2500
 
 
+def test_a_user_may_have_only_so_much_fetched_from_other_servers(make_server, remote):
+    server = make_server(remote_media_download_per_second=1, remote_media_download_burst_count="3K")
+    greedy, other = MediaUser(server.register()), MediaUser(server.register())
+    for number in range(3):
+        remote.answer(f"{DOWNLOAD}/q{number}", in_parts(bytes([number]) * 1300))
+    assert [greedy.download(f"{remote.name}/q{number}").status_code for number in range(2)] == [200, 200]
+    refused = greedy.download(f"{remote.name}/q2")
+    assert (refused.status_code, refused.json()["errcode"]) == (429, "M_LIMIT_EXCEEDED")
+    assert greedy.download(f"{remote.name}/q0").status_code == 200
+    assert other.download(f"{remote.name}/q2").status_code == 200
+    assert greedy.download(f"{remote.name}/q2").status_code == 200
+
+
 def test_a_place_elsewhere_is_followed_but_not_into_the_private_network(tmp_path, certificate, remote):
     server = FederatingServer(tmp_path, certificate)
     server.config["ip_range_blacklist"] = ["10.0.0.0/8", "169.254.0.0/16"]

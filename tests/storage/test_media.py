@@ -15,6 +15,7 @@ from core.hooks import MediaPolicy, Reject, hookimpl
 from core.media.plugin_media import PluginMedia
 from core.media.spool import Body
 from core.media.upload_limits import Quota
+from core.storage.media_files import StoredFile
 from core.storage.media_references import Referrer
 from tests.storage.media_repository import ALICE, BOB, NAME, Repository
 
@@ -76,10 +77,10 @@ def test_of_two_uploads_to_one_id_the_second_is_refused(repository):
     media_id = repository.uploads.create(ALICE)[0].rpartition("/")[2]
 
     class Racing(io.BytesIO):
-        def read(self, size=-1):
+        def readinto(self, memory):
             if not self.tell():
                 repository.uploads.fill(ALICE, NAME, media_id, Body(io.BytesIO(b"fast"), 4), None, None)
-            return super().read(size)
+            return super().readinto(memory)
 
     with pytest.raises(Conflict):
         repository.uploads.fill(ALICE, NAME, media_id, Body(Racing(b"slow"), 4), None, None)
@@ -190,12 +191,45 @@ def test_plugins_judge_a_file_before_anybody_can_have_it(database, writer, tmp_p
 
 
 def test_a_plugin_stores_and_reads_files(repository, interner):
-    facade = PluginMedia(repository.uploads, repository.downloads, interner, NAME)
+    facade = PluginMedia(repository.uploads, repository.downloads, repository.curation, interner)
     uri = facade.store(ALICE.user_id, b"made", "text/csv", "a.csv")
     assert facade.read(uri) == ("text/csv; charset=UTF-8", b"made")
     assert (facade.read("mxc://here.example/none"), facade.read("no uri")) == (None, None)
     with pytest.raises(TooLarge):
         facade.read(uri, max_bytes=3)
+
+
+def test_what_a_plugin_stores_for_a_while_goes_by_itself_unless_something_refers_to_it(repository, interner):
+    facade = PluginMedia(repository.uploads, repository.downloads, repository.curation, interner)
+    kept, gone, early = (facade.store_for_a_while(content, "image/png", 2) for content in (b"kept", b"gone", b"early"))
+    parsed = (NAME, kept.rpartition("/")[2])
+    repository.writer.submit(
+        lambda transaction: repository.references.replace(transaction, Referrer.EVENT, {1: (1, {parsed})})
+    )
+    facade.delete_early(early)
+    facade.delete_early(f"mxc://{NAME}/{repository.upload(b'not passing')}")
+    listed = repository.curation.unreferenced(repository.now_ms + 1, may_be_encrypted=True)
+    assert {one.user_nid for one in listed} == {ALICE.user_nid}
+    assert repository.curation.delete_expired() == 0
+    repository.now_ms += 2_000
+    assert repository.curation.delete_expired() == 1
+    assert [facade.read(uri) for uri in (kept, gone, early)] == [("image/png", b"kept"), None, None]
+
+
+def test_what_has_the_content_of_quarantined_media_is_in_quarantine(repository):
+    first = repository.upload(b"bad")
+    repository.curation.quarantine(NAME, first, BOB.user_id)
+    with pytest.raises(NotFound):
+        repository.read(repository.upload(b"bad"))
+
+
+def test_a_reserved_id_that_expired_is_forgotten_unless_it_was_filled(repository):
+    uri, _ = repository.uploads.create(ALICE)
+    repository.uploads.create(ALICE)
+    repository.uploads.fill(ALICE, NAME, uri.rpartition("/")[2], Body(io.BytesIO(b"x"), 1), None, None)
+    repository.now_ms += 10_000
+    assert repository.curation.delete_expired() == 1
+    assert repository.read(uri.rpartition("/")[2]) == b"x"
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -228,3 +262,39 @@ def test_deleting_what_nothing_refers_to_keeps_everything_that_is_referred_to(re
             with pytest.raises(NotFound):
                 repository.read(media_id)
     assert len(repository.on_disk() - before) <= len({content for media_id, content in uploads if media_id in kept})
+
+
+def test_what_a_crash_left_is_cleared_away_in_every_backend(database, writer, tmp_path):
+    repository = Repository(database, writer, tmp_path)
+    with repository.spool.receiving(Body(io.BytesIO(b"x"), 1), 10) as spooled:
+        repository.vault.write(spooled.file_id, spooled.file, "other")
+        (tmp_path / "incoming" / "held").hardlink_to(spooled.path)
+    (tmp_path / "incoming" / "held").rename(tmp_path / "incoming" / spooled.file_id)
+    assert repository.on_disk("second") == {spooled.file_id}
+    assert repository.deletion.sweep(repository.spool) == 1
+    assert repository.on_disk("second") == repository.on_disk("incoming") == set()
+
+
+def test_a_move_that_is_broken_off_and_not_begun_again_leaves_no_copy(repository, monkeypatch):
+    def broken_off(*_):
+        raise SystemError
+
+    media_id = repository.upload(b"stays")
+    monkeypatch.setattr(repository.files, "relocate", broken_off)
+    with pytest.raises(SystemError):
+        repository.mover.move("other", lambda *_: None)
+    assert len(repository.on_disk("second")) == 1
+    repository.deletion.sweep(repository.spool)
+    assert repository.on_disk("second") == set()
+    assert repository.read(media_id) == b"stays"
+    monkeypatch.undo()
+    assert repository.mover.move("other", lambda *_: None) == 1
+    assert (repository.on_disk("first"), repository.read(media_id)) == (set(), b"stays")
+
+
+def test_what_an_absent_backend_will_not_let_go_of_keeps_nothing_else(repository):
+    gone = [StoredFile(f"{number:032x}", 1, "absent") for number in range(600)]
+    repository.writer.submit(lambda transaction: [repository.files.doom(transaction, file) for file in gone])
+    media_id = repository.upload(b"mine")
+    repository.curation.delete([repository.media.find(NAME, media_id)])
+    assert repository.on_disk() == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from core.api.media_answers import MediaAnswers
+from core.api.media_answers import MediaAnswers, charging
 from core.media.uploads import Uploads
 from core.web.gate import Gate
 from core.web.schemas import json_reply
@@ -19,16 +19,16 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate) -> Blueprint:
     @bp.get("/_matrix/client/v1/media/download/<server_name>/<media_id>/<file_name>")
     def get_content(server_name: str, media_id: str, file_name: str | None = None) -> ResponseReturnValue:
         """A file, under its own name or the one asked for."""
-        gate.authenticate(request, allow_guest=True)
-        media = answers.find(request, server_name, media_id)
+        charge = charging(gate, gate.authenticate(request, allow_guest=True))
+        media = answers.find(request, server_name, media_id, charge)
         return answers.download(request, media, file_name, is_private=True)
 
     @bp.get("/_matrix/client/v1/media/thumbnail/<server_name>/<media_id>")
     def get_content_thumbnail(server_name: str, media_id: str) -> ResponseReturnValue:
         """A thumbnail of a file."""
-        gate.authenticate(request, allow_guest=True)
+        charge = charging(gate, gate.authenticate(request, allow_guest=True))
         query = answers.read_thumbnail_query(request)
-        media = answers.find_for_thumbnail(server_name, media_id, query)
+        media = answers.find_for_thumbnail(server_name, media_id, query, charge)
         return answers.thumbnail(request, media, query, is_private=True)
 
     @bp.get("/_matrix/client/v1/media/config")

@@ -6,15 +6,18 @@ API, "Content repository".
 
 from __future__ import annotations
 
+import orjson
 from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 
-from core.api.media_answers import MediaAnswers
+from core.api.media_answers import MediaAnswers, charging
 from core.errors import InvalidParam, NotFound
+from core.media.downloads import Charge
 from core.media.spool import Body
 from core.media.uploads import Uploads
 from core.storage.media import StoredMedia
-from core.web.gate import Gate
+from core.web.direct import direct
+from core.web.gate import Gate, client_address
 from core.web.schemas import Empty, dump, json_reply
 
 
@@ -28,18 +31,21 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate, is_frozen: bo
             raise NotFound("This media is served at /_matrix/client/v1/media, to those who sign in.")
         return media
 
+    def charge_of(asked: Request) -> Charge | None:
+        return None if is_frozen else charging(gate, client_address(asked))
+
     @bp.get("/_matrix/media/v3/download/<server_name>/<media_id>")
     @bp.get("/_matrix/media/v3/download/<server_name>/<media_id>/<file_name>")
     def get_content(server_name: str, media_id: str, file_name: str | None = None) -> ResponseReturnValue:
         """A file from before the freeze."""
-        media = check_open(answers.find(request, server_name, media_id, not is_frozen))
+        media = check_open(answers.find(request, server_name, media_id, charge_of(request)))
         return answers.download(request, media, file_name, is_private=False)
 
     @bp.get("/_matrix/media/v3/thumbnail/<server_name>/<media_id>")
     def get_content_thumbnail(server_name: str, media_id: str) -> ResponseReturnValue:
         """A thumbnail of a file from before the freeze."""
         query = answers.read_thumbnail_query(request)
-        media = check_open(answers.find_for_thumbnail(server_name, media_id, query, not is_frozen))
+        media = check_open(answers.find_for_thumbnail(server_name, media_id, query, charge_of(request)))
         return answers.thumbnail(request, media, query, is_private=False)
 
     @bp.get("/_matrix/media/v3/config")
@@ -53,11 +59,12 @@ def blueprint(answers: MediaAnswers, uploads: Uploads, gate: Gate, is_frozen: bo
 
 def _add_uploads(bp: Blueprint, uploads: Uploads, gate: Gate) -> None:
     @bp.post("/_matrix/media/v3/upload")
-    def upload_content() -> ResponseReturnValue:
+    @direct
+    def upload_content(asked: Request) -> bytes:
         """Store a file."""
-        requester = gate.authenticate(request)
-        uri = uploads.upload(requester, _body(request), _content_type(request), request.args.get("filename"))
-        return json_reply({"content_uri": uri})
+        requester = gate.authenticate(asked)
+        uri = uploads.upload(requester, _body(asked), _content_type(asked), asked.args.get("filename"))
+        return orjson.dumps({"content_uri": uri})
 
     @bp.put("/_matrix/media/v3/upload/<server_name>/<media_id>")
     def upload_content_to_mxc(server_name: str, media_id: str) -> ResponseReturnValue:
