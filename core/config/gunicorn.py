@@ -118,10 +118,9 @@ def _hooks(config: Config) -> dict[str, Any]:
 
     def post_fork(server: Any, worker: Any) -> None:
         from core.config.sockets import describe
-        from core.web.late_worker import LateWorker
 
-        if isinstance(worker, LateWorker):
-            worker.load()
+        if (load := getattr(worker, "load", None)) is not None:  # ours; gunicorn's own workers have none
+            load()
         worker.config = config
         describe(worker, server.cfg.address, config)
 

@@ -50,8 +50,8 @@ from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.sending import Sending
 from core.rooms.third_party_invites import AddressBook, ThirdPartyInvites
-from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.delayed_events import DelayedEventStore
+from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
