@@ -42,43 +42,12 @@ NOT_SHARED = {
     "ILIKE": "MySQL has none",
     "||": "MySQL takes it for OR",
 }
-RESERVED_BY_MYSQL_8 = frozenset(
-    [
-        "cube",
-        "cume_dist",
-        "dense_rank",
-        "empty",
-        "except",
-        "first_value",
-        "function",
-        "grouping",
-        "groups",
-        "intersect",
-        "json_table",
-        "lag",
-        "last_value",
-        "lateral",
-        "lead",
-        "manual",
-        "nth_value",
-        "ntile",
-        "of",
-        "over",
-        "parallel",
-        "percent_rank",
-        "qualify",
-        "rank",
-        "recursive",
-        "row",
-        "row_number",
-        "rows",
-        "stored",
-        "system",
-        "tablesample",
-        "virtual",
-        "window",
-    ]
-)
+_RESERVED = """
+cube cume_dist dense_rank empty except first_value function grouping groups intersect json_table lag
+last_value lateral lead manual nth_value ntile of over parallel percent_rank qualify rank recursive row
+row_number rows stored system tablesample virtual window
+"""
+RESERVED_BY_MYSQL_8 = frozenset(_RESERVED.split())
 SQLITE_ONLY = (
     "UPDATE sequences SET value = value + ? WHERE name = ? RETURNING value",
     "SELECT COUNT(*) - COUNT(DISTINCT kind || ",
