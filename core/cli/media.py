@@ -22,12 +22,13 @@ from core.ids import UserId
 from core.media.curation import Curation
 from core.media.identifiers import parse_mxc
 from core.media.moving import FileMover
+from core.media.references import has_seen_all
 from core.media.spool import Spool
 from core.media.vault import Deletion, Vault
 from core.storage.media import MediaStore
 from core.storage.media_files import MediaFileStore
 from core.storage.media_lists import MediaLists
-from core.storage.media_references import MediaReferenceStore
+from core.storage.media_references import MediaReferenceStore, Referrer
 
 Subparsers = argparse._SubParsersAction
 
@@ -119,7 +120,13 @@ def _purge(tools: _Tools, arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadRequest(f"--older-than must be {error}.") from error
     curation, what = tools.curation, arguments.what
+    kept_by: tuple[Referrer, ...] = ()
     if what == "unreferenced":
+        storage, kept_by = tools.server.storage, tuple(Referrer)
+        if not has_seen_all(storage.log, storage.cursors):
+            raise Unavailable(
+                "What refers to media was not looked through to the end yet. Let the server run for a while, then try again."
+            )
         found = list(curation.unreferenced(before_ms, arguments.encrypted))
         found = [one for one in found if one.size_bytes >= arguments.larger_than]
     else:
@@ -129,7 +136,7 @@ def _purge(tools: _Tools, arguments: argparse.Namespace) -> int:
             print(f"{one.size_bytes:>15,}  {one.mxc}  {one.content_type}")
     else:
         for start in range(0, len(found), 200):
-            curation.delete(found[start : start + 200])
+            curation.delete(found[start : start + 200], kept_by=kept_by)
     verb = "would be" if arguments.dry_run else "were"
     print(f"{len(found)} files, {sum(one.size_bytes for one in found):,} bytes, {verb} deleted.")
     return 0

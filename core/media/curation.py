@@ -23,7 +23,7 @@ from core.media.vault import Deletion
 from core.storage.media import MediaStore, StoredMedia
 from core.storage.media_files import MediaFileStore
 from core.storage.media_lists import MediaLists
-from core.storage.media_references import MediaReferenceStore, Referrer
+from core.storage.media_references import LASTING, MediaReferenceStore, Referrer
 from core.storage.transaction import Transaction
 from core.storage.writer import Writer
 
@@ -137,10 +137,11 @@ class Curation:
         return gone + self.delete(page, by_admin, kept_by)
 
     def retain(self, retention: Retention) -> int:
-        """Delete what is older than configured; how much."""
+        """Delete what is older than configured; how much. What is shown for as long as it stands, as avatars are, stays."""
         now_ms, gone = self._now_ms(), self.delete_expired()
         if retention.local_ms is not None:
-            gone += len(self.delete_old(now_ms - retention.local_ms, is_local=True, by_admin=False))
+            before_ms = now_ms - retention.local_ms
+            gone += len(self.delete_old(before_ms, is_local=True, by_admin=False, kept_by=LASTING))
         if retention.remote_ms is not None:
             gone += len(self.delete_old(now_ms - retention.remote_ms, is_local=False, by_admin=False))
         return gone

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from core.ids import RoomId, UserNid
 from core.storage.database import Database
 from core.storage.log import Kind
+from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, BytesField, MatrixStringField, Table
 from core.storage.writer import Transaction, advance
 
@@ -51,6 +52,13 @@ class AccountDataStore:
             (user_nid, room_id, type),
         )
         return content
+
+    def contents_of(self, nids: Collection[int]) -> dict[int, bytes]:
+        """The contents, as JSON, by the numbers that log lines refer to; those that are gone are left out."""
+        if not nids:
+            return {}
+        sql = f"SELECT data_nid, content FROM account_data WHERE data_nid IN ({marks(len(nids))})"
+        return {nid: content for nid, content in self._database.rows(sql, tuple(nids))}
 
     def all(self, user_nid: UserNid) -> TypedContents:
         """All of the account's own data."""

@@ -1,4 +1,4 @@
-"""What refers to media: events and profiles. Derived from the log; who refers to nothing has no rows."""
+"""What refers to media: events, profiles, account data. Derived from the log; who refers to nothing has no rows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ class Referrer(IntEnum):
     EVENT = 1
     PROFILE = 2
     STATE = 3  # a state event: avatars of rooms and members, sticker packs
+    ACCOUNT_DATA = 4  # a user's own: sticker packs, pictures of theirs
 
 
-LASTING = frozenset({Referrer.PROFILE, Referrer.STATE})
+LASTING = frozenset({Referrer.PROFILE, Referrer.STATE, Referrer.ACCOUNT_DATA})
 """What is shown for as long as it stands, unlike messages, which scroll away."""
 
 
 class MediaReferenceRow(Table):
-    """One reference to an `mxc://` URI; `room_nid` is 0 for profiles."""
+    """One reference to an `mxc://` URI; `room_nid` is 0 for profiles and account data."""
 
     kind = SmallIntegerField()
     owner_nid = BigIntegerField()

@@ -93,7 +93,7 @@ def build_media(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, federa
     stores = MediaStores(
         MediaStore(database), MediaLists(database), MediaFileStore(database), MediaReferenceStore(database)
     )
-    following = MediaReferences(rooms.graph, ProfileStore(database), stores.references)
+    following = MediaReferences(rooms.graph, ProfileStore(database), accounts.account_data_store, stores.references)
     if not ground.config.media.enable_media_repo:
         return MediaPart(None, following, None, [])
     repository = _repository(ground, stores, federation)

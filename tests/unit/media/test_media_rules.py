@@ -86,7 +86,7 @@ def test_an_image_is_never_enlarged_and_never_vanishes(size, box, is_crop, targe
 
 def test_every_uri_in_a_content_is_found_wherever_it_is():
     content = {"url": "mxc://a.b/1", "x": [{"y": {"z": "mxc://a.b/2"}}], "text": "see mxc://a.b/3", "mxc://c/4": {}}
-    assert media_in(content) == {("a.b", "1"), ("a.b", "2"), ("c", "4")}
+    assert media_in(content) == {("a.b", "1"), ("a.b", "2"), ("a.b", "3"), ("c", "4")}
 
 
 @pytest.mark.parametrize(
