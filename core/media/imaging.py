@@ -1,7 +1,8 @@
 """Making thumbnails with Pillow. Runs in a thread, on files that somebody hostile may have made.
 
 Only a few formats are decoded, whatever the file is called; sizes are checked before a pixel is; whatever a decoder
-raises means that there is no thumbnail. Nothing is ever enlarged.
+raises means that there is no thumbnail. Nothing is ever enlarged. A thread of Pillow often keeps all others from running,
+so large images are worked on in strips.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _TURNED = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
 MAX_FRAMES = 200
 """Frames of an animation that are kept; longer ones are shown still."""
+MAX_FRAME_PIXELS = 4_194_304
+"""Most pixels of one frame of an animation that is kept."""
+STRIP_PIXELS = 1_048_576
+"""So many pixels are converted at once; Pillow lets no other thread run meanwhile."""
 _QUALITY = 80
 
 
@@ -56,7 +61,7 @@ def _make(image: Image.Image, wanted: Wanted, max_pixels: int) -> Made:
     size = target_size(width, height, wanted)
     if moves and wanted.is_animated:
         frames = getattr(image, "n_frames", 1)
-        if frames <= MAX_FRAMES and frames * width * height <= 4 * max_pixels:
+        if frames <= MAX_FRAMES and width * height <= MAX_FRAME_PIXELS and frames * width * height <= 4 * max_pixels:
             return _animation(image, size, wanted)
     return _still(image, size, wanted, turned)
 
@@ -78,7 +83,7 @@ def _animation(image: Image.Image, size: tuple[int, int], wanted: Wanted) -> Mad
     frames, durations = [], []
     for frame in ImageSequence.Iterator(image):
         durations.append(int(frame.info.get("duration", 100)))
-        frames.append(_cropped(_resized(frame.convert("RGBA"), size), wanted))
+        frames.append(_cropped(_resized(frame, size).convert("RGBA"), wanted))
     out = io.BytesIO()
     loop = int(image.info.get("loop", 1))
     frames[0].save(
@@ -88,15 +93,30 @@ def _animation(image: Image.Image, size: tuple[int, int], wanted: Wanted) -> Mad
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    plain = image if image.mode in {"RGB", "RGBA", "L"} else image.convert("RGBA" if _is_see_through(image) else "RGB")
-    if plain.size == size:
-        return plain.copy()
+    plain = image if image.mode in {"RGB", "L"} else _in_strips(image, size)
     found = plain.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if found.mode == "RGBa":
+        found = found.convert("RGBA")
     found.info.pop("icc_profile", None)
     exif = image.getexif()
     if _ORIENTATION in exif:
         found.getexif()[_ORIENTATION] = exif[_ORIENTATION]
     return found
+
+
+def _in_strips(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image in a mode that can be resized as it is, reduced to no less than twice the size on the way."""
+    mode = "RGBa" if _is_see_through(image) else "RGB"
+    factor = max(1, min(image.width // (2 * size[0]), image.height // (2 * size[1])))
+    whole = Image.new(mode, (-(-image.width // factor), -(-image.height // factor)))
+    rows = max(1, STRIP_PIXELS // (image.width * factor)) * factor
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(image.height, top + rows)))
+        if mode == "RGBa" and strip.mode != "RGBA":
+            strip = strip.convert("RGBA")
+        strip = strip.convert(mode)
+        whole.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    return whole
 
 
 def _cropped(image: Image.Image, wanted: Wanted) -> Image.Image:
@@ -108,7 +128,7 @@ def _cropped(image: Image.Image, wanted: Wanted) -> Image.Image:
 
 
 def _is_see_through(image: Image.Image) -> bool:
-    return image.mode in {"LA", "PA", "La", "RGBa"} or "transparency" in image.info
+    return image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
 
 
 def _too_large(max_pixels: int) -> TooLarge:

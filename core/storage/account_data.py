@@ -58,7 +58,7 @@ class AccountDataStore:
         if not nids:
             return {}
         sql = f"SELECT data_nid, content FROM account_data WHERE data_nid IN ({marks(len(nids))})"
-        return {nid: content for nid, content in self._database.rows(sql, tuple(nids))}
+        return {row[0]: row[1] for row in self._database.rows(sql, tuple(nids))}
 
     def all(self, user_nid: UserNid) -> TypedContents:
         """All of the account's own data."""
