@@ -54,6 +54,24 @@ def connector(hosts, closed=("127.0.0.0/8", "::1/128")):
     return Connector(Names(FakeNames(hosts)), AddressRules(closed), Trust(), Proxies())
 
 
+def test_a_name_that_is_rebound_is_refused_when_it_is_looked_up_again(plain):
+    now = [0.0]
+    names = Names(FakeNames({"rebound.test": [["127.0.0.5"], ["127.0.0.1"]]}), lambda: now[0])
+    rules = AddressRules(["127.0.0.0/8"], ["127.0.0.5/32"])
+    connector = Connector(names, rules, Trust(), Proxies())
+    with pytest.raises(NotConnected):  # nobody listens where it leads at first, and the second answer is not asked for
+        connector.connect(Endpoint("rebound.test", plain.port, None))
+    now[0] += 1_000
+    with pytest.raises(AddressRefused):
+        connector.connect(Endpoint("rebound.test", plain.port, None))
+
+
+def test_an_endpoint_with_rules_of_its_own_is_held_to_those(plain):
+    with pytest.raises(AddressRefused):
+        connector({}, closed=()).connect(Endpoint("127.0.0.1", plain.port, None, rules=AddressRules(["127.0.0.0/8"])))
+    connector({}).connect(Endpoint("127.0.0.1", plain.port, None, rules=AddressRules(["10.0.0.0/8"]))).close()
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "rebound.test", "mapped.test", "2130706433", "0x7f000001"]
 )
