@@ -20,8 +20,8 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF")
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 """What thumbnails may be, and so originals in their place. Spec: GET /thumbnail, header Content-Type."""
 _AT_ONCE = frozenset({"WEBP", "AVIF"})
-MAX_PIXELS_AT_ONCE = 16_777_216
-"""Most pixels of the formats that Pillow decodes in one piece, copying all of them while no other thread can run."""
+PIXELS_AT_ONCE = 1_048_576
+"""Most pixels of the formats that Pillow decodes in one piece, while no other thread can run, that are decoded here."""
 _TURNED = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
 MAX_FRAMES = 200
@@ -37,9 +37,8 @@ def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
     """A thumbnail of the image in `source`. Raises: `TooLarge` (pixels), `BadRequest` (no image we can read)."""
     try:
         with Image.open(source, formats=FORMATS) as image:
-            most = min(max_pixels, MAX_PIXELS_AT_ONCE) if image.format in _AT_ONCE else max_pixels
-            if image.width * image.height > most:
-                raise _too_large(most)
+            if image.width * image.height > max_pixels:
+                raise _too_large(max_pixels)
             return _make(image, wanted, max_pixels)
     except TooLarge:
         raise
@@ -47,6 +46,16 @@ def make_thumbnail(source: BinaryIO, wanted: Wanted, max_pixels: int) -> Made:
         raise _too_large(max_pixels) from error
     except Exception as error:  # decoders raise nearly anything for a file that was made to break them
         raise BadRequest("No thumbnail can be made of this file.") from error
+
+
+def takes_too_much(source: BinaryIO) -> bool:
+    """Whether decoding would keep all other threads from running for long; see core.media.imaging_process."""
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            is_still = getattr(image, "n_frames", 1) == 1
+            return image.format in _AT_ONCE and image.width * image.height > PIXELS_AT_ONCE // (1 if is_still else 4)
+    except Exception:  # what cannot be opened takes nothing
+        return False
 
 
 def _make(image: Image.Image, wanted: Wanted, max_pixels: int) -> Made:

@@ -15,6 +15,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.threadpool import ThreadPool
 
 from core.errors import LimitExceeded, MatrixError, NotFound
+from core.media.imaging_process import make_elsewhere
 from core.media.spool import Spool, receive, unhurried
 from core.media.thumbnail_sizes import Made, Wanted
 from core.media.vault import Vault
@@ -101,10 +102,8 @@ class Thumbnails:
             self._waiting -= 1
 
     def _make(self, source: StoredFile, wanted: Wanted) -> Thumbnail:
-        from core.media.imaging import make_thumbnail  # brings Pillow, which a server without images does without
-
         with self._slots, self._opened(source) as image:
-            made: Made = self._threads.apply(make_thumbnail, (image, wanted, self._max_pixels))
+            made = self._made(image, wanted)
         if made.content is None:
             thumbnail = Thumbnail(source, made.content_type)
             self._enter(source, wanted, thumbnail)
@@ -125,6 +124,15 @@ class Thumbnails:
         if found is None:
             raise NotFound("The file was deleted while its thumbnail was made.")
         return found
+
+    def _made(self, image: BinaryIO, wanted: Wanted) -> Made:
+        from core.media.imaging import make_thumbnail, takes_too_much  # brings Pillow, which many a server never needs
+
+        if self._threads.apply(takes_too_much, (image,)):
+            return make_elsewhere(image, wanted, self._max_pixels)
+        image.seek(0)
+        made: Made = self._threads.apply(make_thumbnail, (image, wanted, self._max_pixels))
+        return made
 
     def _enter(self, source: StoredFile, wanted: Wanted, made: Thumbnail) -> bool:
         return self._writer.submit(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from gevent.threadpool import ThreadPool
-from PIL import Image
 
 from core.hooks import MatrixError, PluginApi
 from plugins.url_previews.settings import PreviewSettings
@@ -76,6 +75,8 @@ class Images:
 
 def _look(content: bytes) -> tuple[str | None, int, int]:
     """(content type, width, height) of an image, None for what is no image of the web. Only its head is read."""
+    from PIL import Image  # with the first image: many a server never sees one
+
     try:
         with Image.open(io.BytesIO(content), formats=tuple(_TYPES)) as image:
             return _TYPES[image.format or ""], image.width, image.height
