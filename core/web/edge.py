@@ -76,7 +76,6 @@ class Edge:
             _believe_proxy(environ)
         REQUEST_ID.set(_id_of_proxy(environ, listener.request_id_key) or self._next_id())
         answered, endpoint = "", "unrecognized"
-        body: Iterable[bytes]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             nonlocal answered, endpoint
