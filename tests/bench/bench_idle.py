@@ -1,7 +1,8 @@
 """What waiting clients cost: `python -m tests.bench.bench_idle [accounts]`; prints JSON.
 
 So many accounts, each on a connection of its own, are in one room and wait with a long-poll; then one of them sends a
-message. Presence is off: with it, everybody who comes is an event for all.
+message. Presence is off: with it, everybody who comes is an event for all. Idle connections are kept for an hour, since
+on a busy machine the last client may come long after the first.
 """
 
 from gevent import monkey
@@ -88,7 +89,7 @@ def main(accounts: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), presence={"enabled": False}).start()
+        server = Server(Path(folder), presence={"enabled": False}, http={"keepalive": "1h"}).start()
         try:
             print(json.dumps(measure(server, accounts), indent=1))
         finally:
