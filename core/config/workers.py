@@ -51,7 +51,7 @@ class CachesConfig:
     global_factor: float = setting(
         0.5,
         number(),
-        "Multiplies the size of the large caches; at 0.5 they take up to about 150 MB.",
+        "Multiplies the size of the large caches; at 0.5 they take up to about 130 MB.",
         key="caches.global_factor",
     )
     per_cache_factors: Mapping[str, float] = setting(

@@ -74,7 +74,7 @@ def build_graph(
     signing_key: SigningKey,
     now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     event_cache_bytes: int = 32 * 1024 * 1024,
-    state_cache_bytes: int = 32 * 1024 * 1024,
+    state_cache_bytes: int = 16 * 1024 * 1024,
     tip_cache_bytes: int = 32 * 1024 * 1024,
 ) -> Graph:
     """Build the graph's services over an opened, migrated database and a started writer.

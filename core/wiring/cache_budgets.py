@@ -22,7 +22,7 @@ class CacheBudgets:
     """
 
     events: int = 32 * _MIB
-    states: int = 32 * _MIB
+    states: int = 16 * _MIB
     tips: int = 32 * _MIB
     encoded_events: int = 32 * _MIB
     viewing: int = 16 * _MIB
