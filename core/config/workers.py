@@ -48,7 +48,12 @@ class CachesConfig:
     """Memory."""
 
     event_cache_size: int = setting("10K", size_bytes, "Events kept in memory, about; scaled by caches.global_factor.")
-    global_factor: float = setting(0.5, number(), "Multiplies the size of every cache.", key="caches.global_factor")
+    global_factor: float = setting(
+        0.5,
+        number(),
+        "Multiplies the size of the large caches; at 0.5 they take up to about 130 MB.",
+        key="caches.global_factor",
+    )
     per_cache_factors: Mapping[str, float] = setting(
         {}, mapping_of(number()), "Multiplies the size of single caches, by name.", key="caches.per_cache_factors"
     )

@@ -27,7 +27,7 @@ from core.ids import EventId, EventNid, UserId, UserNid
 from core.storage.memberships import MEMBERSHIPS
 from core.storage.transaction_ids import TransactionIdStore
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 """How much of encoded events is kept in memory, unless the composition root says otherwise."""
 
 

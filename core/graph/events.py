@@ -19,8 +19,10 @@ from core.storage.rooms import RoomStore
 from core.storage.state_lines import unpack_nids
 from core.storage.writer import Transaction
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 """How much of events is kept in memory, unless the composition root says otherwise."""
+PARSED_BYTES, LEAST_PARSED = 3_000, 500
+"""What a parsed event takes, about: for so many bytes of the cache one event may be kept in that form; the least kept."""
 _OVERHEAD_BYTES = 600
 
 
@@ -36,7 +38,7 @@ class EventReader:
         self._texts = texts
         self._cache: ByteCache[EventNid, StoredEvent] = ByteCache(cache_bytes)
         self._nids: ByteCache[EventId, EventNid] = ByteCache(cache_bytes // 4)
-        self.parsed = ParsedEvents()
+        self.parsed = ParsedEvents(max(LEAST_PARSED, cache_bytes // PARSED_BYTES))
 
     def by_nid(self, nid: EventNid) -> StoredEvent:
         """One event by number. Raises KeyError for a number that no event has (any more)."""

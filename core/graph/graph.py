@@ -73,19 +73,20 @@ def build_graph(
     server_name: ServerName,
     signing_key: SigningKey,
     now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
-    cache_bytes: int = 192 * 1024 * 1024,
+    event_cache_bytes: int = 32 * 1024 * 1024,
+    state_cache_bytes: int = 16 * 1024 * 1024,
+    tip_cache_bytes: int = 32 * 1024 * 1024,
 ) -> Graph:
     """Build the graph's services over an opened, migrated database and a started writer.
 
-    `cache_bytes` is divided among events, states and current states.
+    The caches are those of events, of states at their places, and of current states.
     """
-    share = cache_bytes // 3
     rooms, events, lines = RoomStore(database, writer), EventStore(database, writer), StateLineStore(database)
     edges, extremities = EdgeStore(database), ExtremityStore(database)
-    reader = EventReader(database, events, rooms, texts, share)
+    reader = EventReader(database, events, rooms, texts, event_cache_bytes)
     tail.follow(reader.follow)
-    states = StateReader(database, lines, share)
-    tips = TipReader(database, rooms, lines, extremities, reader, share)
+    states = StateReader(database, lines, state_cache_bytes)
+    tips = TipReader(database, rooms, lines, extremities, reader, tip_cache_bytes)
     tail.follow(tips.follow)
     stores = GraphStores(
         rooms=rooms,

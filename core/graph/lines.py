@@ -21,7 +21,7 @@ StateMap = Map[StateNidKey, EventNid]
 Difference = list[tuple[StateNidKey, EventNid | None, EventNid | None]]
 """(key, event before, event after); None where the key is empty."""
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 """How much of states is kept in memory, unless the composition root says otherwise."""
 _ENTRY_BYTES = 150
 _SHARED_BYTES = 1_500

@@ -18,8 +18,8 @@ from core.ids import EventId, EventNid, RoomId, RoomNid, TextNid, UserId
 from core.storage.events import HIDDEN, Flag
 from core.storage.state_lines import StateNidKey
 
-PARSED_EVENTS = 20_000
-"""How many stored events keep their parsed form; at most about 60 MB."""
+PARSED_EVENTS = 10_000
+"""How many stored events keep their parsed form; at most about 30 MB."""
 
 
 class StateRef(NamedTuple):

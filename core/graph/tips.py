@@ -24,7 +24,7 @@ from core.storage.rooms import RoomRow, RoomStore
 from core.storage.state_lines import StateLineStore
 from core.storage.writer import Transaction
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 """How much of current states is kept in memory, unless the composition root says otherwise."""
 LOAD_ATTEMPTS = 20
 OWN_EVENTS = 100_000

@@ -44,12 +44,12 @@ class Intervals:
 class Viewing:
     """What local users may see. Its intervals are cached until the event that ends them comes."""
 
-    def __init__(self, states: RoomStates) -> None:
+    def __init__(self, states: RoomStates, cache_bytes: int = CACHE_BYTES) -> None:
         self._states = states
         self._memberships: ByteCache[tuple[RoomNid, UserNid], tuple[EventNid | None, Intervals]] = ByteCache(
-            CACHE_BYTES
+            cache_bytes
         )
-        self._visibilities: ByteCache[RoomNid, tuple[EventNid | None, Intervals]] = ByteCache(CACHE_BYTES)
+        self._visibilities: ByteCache[RoomNid, tuple[EventNid | None, Intervals]] = ByteCache(cache_bytes // 4)
 
     def memberships(self, room: RoomNid, user_nid: UserNid, user_id: UserId) -> Intervals:
         """The user's memberships of a room."""

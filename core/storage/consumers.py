@@ -83,6 +83,8 @@ class ConsumerRunner:
         self._from_the_beginning = from_the_beginning
         self._written = Position(0)
         self._progress = Progress(Position(0))
+        self._noticed = Position(0)
+        """Up to here lines have been announced to it."""
         self._has_work = Event()
         self._stopping = False
         self._settle_s = settle_s
@@ -100,6 +102,7 @@ class ConsumerRunner:
             self._writer.submit(lambda transaction: self._cursors.start(transaction, self.consumer.name, start))
         self._written = found
         self._progress.reach(found)
+        self._noticed = self._tail.position
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
@@ -122,10 +125,19 @@ class ConsumerRunner:
 
     def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until the consumer has passed `position`; whether it did, in that time."""
+        if self.position < position:
+            self._has_work.set()  # positions without a line are not announced
         return self._progress.wait_for(position, timeout_s)
 
     def _notice(self, lines: list[Line]) -> None:
-        self._has_work.set()
+        """New lines. Where everything before them is handled and none is of interest, there is nothing to look up."""
+        was_caught_up, upto = self.position == self._noticed, lines[-1].position
+        self._noticed = upto
+        kinds = self.consumer.kinds
+        if was_caught_up and upto - self._written < IDLE_POSITIONS and not any(line.kind in kinds for line in lines):
+            self._progress.reach(upto)
+        else:
+            self._has_work.set()
 
     def _run(self) -> None:
         delay = FIRST_RETRY_SECONDS

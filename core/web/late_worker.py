@@ -17,9 +17,7 @@ class LateWorker(WatchedWorker):  # type: ignore[misc] # gunicorn has no types
     def load(self) -> None:
         """Load the real worker and be it. To be called in the worker's process, before anything else there."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(
-                number, signal.SIG_DFL
-            )  # not the master's handlers any more; nothing is open yet, so just end
+            signal.signal(number, signal.SIG_DFL)  # nothing is open yet: it may just end, whatever the master does
         from core.web.worker import Worker
 
         self.worker_connections = self.cfg.worker_connections

@@ -55,6 +55,7 @@ from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.related_events import RelatedEventStore
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.wiring.accounts import AccountsPart
+from core.wiring.cache_budgets import cache_budgets
 from core.wiring.ground import Ground
 
 _MEMBER_FIELDS = ("displayname", "avatar_url")
@@ -115,8 +116,8 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer, database = storage.writer, storage.database
-    graph = build_graph(database, writer, storage.tail, storage.interner, name, ground.signing_key)
-    viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
+    graph, viewing = _graph(ground)
+    ignored, invite_permissions = IgnoredUsers(data), InvitePermissions(data)
     alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
@@ -197,9 +198,15 @@ def _pending_invites(
 def _client_events(
     ground: Ground, accounts: AccountsPart, graph: Graph, viewing: Viewing, bundles: RelationBundles
 ) -> ClientEvents:
-    erasure, added = Erasure(viewing, accounts.erased), contributed_fields(ground.plugins)
     return ClientEvents(
-        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+        graph.events,
+        graph.states,
+        viewing,
+        graph.transaction_ids,
+        bundles,
+        cache_budgets(ground.config.caches).encoded_events,
+        contributed=contributed_fields(ground.plugins),
+        erasure=Erasure(viewing, accounts.erased),
     )
 
 
@@ -250,3 +257,20 @@ def _event_blueprints(
         rooms.blueprint(reading, paging, gate),
         message_pagination.blueprint(paging, gate),
     ]
+
+
+def _graph(ground: Ground) -> tuple[Graph, Viewing]:
+    """The graph, and who sees what of it, with caches of the sizes that the configuration says."""
+    storage, budgets = ground.storage, cache_budgets(ground.config.caches)
+    graph = build_graph(
+        storage.database,
+        storage.writer,
+        storage.tail,
+        storage.interner,
+        ground.server_name,
+        ground.signing_key,
+        event_cache_bytes=budgets.events,
+        state_cache_bytes=budgets.states,
+        tip_cache_bytes=budgets.tips,
+    )
+    return graph, Viewing(graph.states, budgets.viewing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint
 from gevent.event import AsyncResult
@@ -13,10 +13,12 @@ from gevent.lock import BoundedSemaphore
 
 from core.hooks import Job, MatrixError, PluginApi, Requester, TableSet, Unavailable, Unrecognized, hookimpl
 from plugins.url_previews import endpoints
-from plugins.url_previews.previews import KEPT_SECONDS, Previews
-from plugins.url_previews.settings import PreviewSettings, read_settings
+from plugins.url_previews.settings import KEPT_SECONDS, PreviewSettings, read_settings
 from plugins.url_previews.tables import TABLES, Preview, PreviewTables
 from plugins.url_previews.visiting import cleaned_url
+
+if TYPE_CHECKING:
+    from plugins.url_previews.previews import Previews
 
 AT_ONCE: Final = 8
 """So many links are visited at once; each may hold an image in memory."""
@@ -33,7 +35,8 @@ class UrlPreviews:
 
     def __init__(self, settings: PreviewSettings, api: PluginApi, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._api, self._clock = settings, api, clock
-        self._previews, self._tables = Previews(api, settings, clock), PreviewTables(api)
+        self._tables = PreviewTables(api)
+        self._previews: Previews | None = None
         self._slots = BoundedSemaphore(AT_ONCE)
         self._under_way: dict[str, AsyncResult] = {}
         self._failed: OrderedDict[str, tuple[float, MatrixError]] = OrderedDict()
@@ -101,9 +104,17 @@ class UrlPreviews:
         result.set(made)
         return made
 
+    def _maker(self) -> Previews:
+        """What makes previews, loaded with the first: it brings Pillow, and all that reads pages."""
+        if self._previews is None:
+            from plugins.url_previews.previews import Previews
+
+            self._previews = Previews(self._api, self._settings, self._clock)
+        return self._previews
+
     def _make(self, url: str) -> Preview:
         try:
-            made = self._previews.make(url)
+            made = self._maker().make(url)
         except MatrixError as error:
             self._failed[url] = (self._clock() + FAILED_SECONDS, error)
             if len(self._failed) > MAX_FAILURES:

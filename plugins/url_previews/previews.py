@@ -15,7 +15,7 @@ from plugins.url_previews.charsets import decoded
 from plugins.url_previews.images import Images, KeptImage
 from plugins.url_previews.oembed import find_endpoint, read_answer
 from plugins.url_previews.pages import MAX_VALUE, Page, read_page, shortened
-from plugins.url_previews.settings import PreviewSettings
+from plugins.url_previews.settings import KEPT_SECONDS, PreviewSettings
 from plugins.url_previews.tables import Preview
 from plugins.url_previews.visiting import Visit, Visited
 
@@ -23,8 +23,6 @@ PAGE_BYTES: Final = 524_288
 """So much of a page is read; what it says of itself is near its beginning."""
 TEXT_BYTES: Final = 4_096
 OEMBED_BYTES: Final = 131_072
-KEPT_SECONDS: Final = 2 * 86_400.0
-"""For how long a preview and its image are kept."""
 SHORTEST_GOOD_MS: Final = 3_600_000
 LONGEST_GOOD_MS: Final = 86_400_000
 """A preview is good for as long as the page's Cache-Control says, but no shorter and no longer than these."""

@@ -34,6 +34,10 @@ class Refused:
             return True
 
 
+KEPT_SECONDS: Final = 2 * 86_400.0
+"""For how long a preview and its image are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreviewSettings:
     """What the configuration says. `ranges` None stands for the server's own `ip_range_blacklist`."""

@@ -58,6 +58,8 @@ class UserDirectory:
         settings = {**_SETTINGS, **config}
         self._api = api
         self._tables = DirectoryTables(api)
+        self._registered: list[UserId] = []
+        """Who registered a moment ago: those who come together are written together."""
         self._enabled, self._search_all = settings["enabled"], settings["search_all_users"]
         self._local_first, self._only_local = settings["prefer_local_users"], settings["exclude_remote_users"]
 
@@ -83,7 +85,9 @@ class UserDirectory:
     def user_registered(self, user_id: UserId, is_guest: bool) -> None:
         """Make a new user known who is in no room yet."""
         if self._enabled and not is_guest:
-            self._api.work.spawn("add a user", lambda: self._write([self._local(user_id)], []))
+            if not self._registered:
+                self._api.work.spawn("add users", self._add_registered, after_seconds=SETTLE_SECONDS)
+            self._registered.append(user_id)
 
     @hookimpl
     def user_status_changed(self, user_id: UserId, is_deactivated: bool) -> None:
@@ -101,6 +105,8 @@ class UserDirectory:
         if not self._enabled or not words:
             return [], False
         self._api.catch_up(CONSUMER, CATCH_UP_SECONDS)
+        if self._registered:
+            self._add_registered()
         found: list[Entry] = []
         mine = frozenset(self._api.rooms.rooms_of(searcher))
         for offset in range(0, MOST_CANDIDATES, CANDIDATES_AT_ONCE):
@@ -164,6 +170,10 @@ class UserDirectory:
         listed = self._tables.public_among(rooms)
         toggled = {room: is_public for room, is_public in rooms.items() if is_public != (room in listed)}
         self._tables.change(changed, [user_id for user_id in gone if user_id not in entered], toggled)
+
+    def _add_registered(self) -> None:
+        registered, self._registered = self._registered, []
+        self._write([self._local(user_id) for user_id in registered], [])
 
     def _may_find(self, mine: frozenset[RoomId], user_id: UserId) -> bool:
         """Whether who is in the rooms `mine` may find a user."""

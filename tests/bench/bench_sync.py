@@ -44,6 +44,11 @@ class Line:
                 size = int(line.split(b":")[1])
         return self._file.read(size)
 
+    def close(self) -> None:
+        """Hang up."""
+        self._file.close()
+        self._socket.close()
+
     def sync(self, since: str = "", timeout: int = 0) -> bytes:
         """One sync."""
         return self.ask("GET", f"/_matrix/client/v3/sync?timeout={timeout}" + (f"&since={since}" if since else ""))

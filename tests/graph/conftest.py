@@ -59,9 +59,11 @@ def tip(log) -> Callable[[], Position]:
 
 
 @pytest.fixture
-def open_graph(database, writer, tail) -> Callable[[], Graph]:
-    """Builds a graph over the test's database, each time with empty caches."""
-    return lambda: build_graph(database, writer, tail, Interner(database, writer), OUR_SERVER, OUR_KEY)
+def open_graph(database, writer, tail) -> Callable[..., Graph]:
+    """Builds a graph over the test's database, each time with empty caches, of sizes that may be given."""
+    return lambda **caches: build_graph(
+        database, writer, tail, Interner(database, writer), OUR_SERVER, OUR_KEY, **caches
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from core.errors import AuthRuleViolation
 from core.events.room_versions import V1, V6, V10, V12
 from core.graph.appending.admission import Admission
 from core.graph.stored_event import Place, Verdict
-from tests.graph.replay import ALICE, BOB, CAROL, DAVE, Recorder
+from tests.graph.replay import ALICE, BOB, CAROL, DAVE, Recorder, Replayer
 
 USERS = (ALICE, BOB, CAROL, DAVE)
 
@@ -70,6 +70,19 @@ def test_a_random_room_event_by_event(replay, version, seed):
     random = Random(seed)
     record, events = record_room(version, random)
     replayer = replay(record)
+    for event in any_order(events, random):
+        replayer.feed(event)
+    replayer.compare_cold()
+
+
+def test_a_random_room_with_caches_that_hold_next_to_nothing(open_graph):
+    random = Random(3)
+    record, events = record_room(V10, random)
+
+    def forgetful():
+        return open_graph(event_cache_bytes=0, state_cache_bytes=0, tip_cache_bytes=0)
+
+    replayer = Replayer(forgetful(), V10, record.room_id, forgetful)
     for event in any_order(events, random):
         replayer.feed(event)
     replayer.compare_cold()

@@ -54,6 +54,15 @@ def send(writer, *references, kind=Kind.EVENT):
     return writer.submit(job)[-1].position
 
 
+def test_lines_of_no_interest_are_passed_without_a_look_at_the_log(writer, run, monkeypatch):
+    runner = run(Recorder())
+    assert runner.wait_for(send(writer, 1), 5)
+    looks = []
+    monkeypatch.setattr(LogReader, "lines", lambda *arguments: looks.append(arguments))
+    assert runner.wait_for(send(writer, 2, kind=Kind.BACKFILL), 5)
+    assert (looks, runner.failures, runner.consumer.batches) == ([], 0, [[1]])
+
+
 def test_a_consumer_is_handed_the_kinds_it_wants(writer, run):
     runner = run(Recorder())
     send(writer, 1, 2)
