@@ -8,7 +8,6 @@ from __future__ import annotations
 
 WITHOUT_EFFECT = frozenset(
     (
-        "web_client_location",
         "admin_contact",
         "gc_min_interval",
         "filter_timeline_limit",
