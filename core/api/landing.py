@@ -37,7 +37,10 @@ exchanges messages with other servers.</p>
 
 
 def blueprint(server_name: ServerName, web_client: str | None = None) -> Blueprint:
-    """The landing page, or the way to the web client where one is named. The page loads nothing and says nothing that the API does not say as well."""
+    """The landing page, or the way to the web client where one is named.
+
+    The page loads nothing and says nothing that the API does not say as well.
+    """
     bp = Blueprint("landing", __name__)
     page = _PAGE.format(server_name=escape(server_name))
 
