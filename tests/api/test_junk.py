@@ -35,9 +35,12 @@ NO_ANSWER = (502, 503, 504)
 """What a client is told where another server gave no answer, or a bad one."""
 ASKS_ANOTHER_SERVER = (
     r"^(/media/(download|thumbnail)/|/media/v3/(download|thumbnail)/|/profile/|/directory/room/|/publicRooms$|/join/"
-    r"|/knock/|/rooms/\{roomId\}/(join|invite|leave|hierarchy)$|/room_summary/|/keys/(query|claim)$)"
+    r"|/knock/|/rooms/\{roomId\}/(join|invite|leave|hierarchy)$|/room_summary/|/keys/(query|claim)$|/account/3pid(/|$)|/account/deactivate$)"
 )
 """The operations that may have to ask the server which an id of the request names."""
+
+DEFAULT = "30000"
+"""What an operation waits in milliseconds where the request does not say."""
 
 Send = Callable[[str, str, dict[str, str], bytes | None], tuple[int, bytes]]
 
@@ -105,7 +108,10 @@ def _request_of(case: Any, prefix: str) -> tuple[str, dict[str, str], bytes | No
     path = case.path.strip()
     for name, value in (case.path_parameters or {}).items():
         path = path.replace(f"{{{name}}}", quote(str(value), safe="", errors="replace"))
-    query = urlencode(case.query or {}, doseq=True, errors="replace")
+    asked = dict(case.query or {})
+    if str(asked.get("timeout", DEFAULT)).isdecimal():
+        asked["timeout"] = "0"  # a long poll is no junk, and takes half a minute
+    query = urlencode(asked, doseq=True, errors="replace")
     headers = {
         name: text
         for name, value in (case.headers or {}).items()
