@@ -9,6 +9,7 @@ it: run with PYTEST_DISABLE_PLUGIN_AUTOLOAD=1.
 from __future__ import annotations
 
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
