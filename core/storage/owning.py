@@ -29,7 +29,8 @@ from core.storage.facts import FactStore
 from core.storage.failures import StorageRefused
 from core.storage.group_marks import forget_old_marks
 from core.storage.leases import take_lease
-from core.storage.transaction import alone
+from core.storage.log_gaps import MOST_KEPT, LogGap
+from core.storage.transaction import Transaction, alone
 
 POSITIONS_PER_SECOND = 10_000
 """An opening starts positions at the present time counted in this unit: no deployment writes lines that fast for
@@ -193,9 +194,20 @@ def begin_ownership(database: Database) -> int:
         assert lease is not None, "no other owner is called LEASE"
         position = transaction.advance("log", 0)
         at_present = int(time.time() * POSITIONS_PER_SECOND)
-        transaction.advance("log", at_present - position if at_present > position else JUMP)
+        start = transaction.advance("log", at_present - position if at_present > position else JUMP)
+        _add_gap(transaction, position, start)
         forget_old_marks(transaction)
         return lease.fence
+
+
+def _add_gap(transaction: Transaction, after: int, before: int) -> None:
+    """Note a gap, and forget the oldest where there are too many."""
+    transaction.run(transaction.dialect.insert_new(LogGap), (after, before))
+    oldest = transaction.value(
+        "SELECT after_position FROM log_gaps ORDER BY after_position DESC LIMIT 1 OFFSET ?", (MOST_KEPT,)
+    )
+    if oldest is not None:
+        transaction.run("DELETE FROM log_gaps WHERE after_position <= ?", (oldest,))
 
 
 def _wait_for(is_taken: Callable[[], bool], owner: Callable[[], Owner | None], what: str, wait_s: float) -> None:

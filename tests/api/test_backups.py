@@ -30,9 +30,7 @@ def server(tmp_path: Path):
     server.stop()
 
 
-def test_a_restored_backup_serves_on_and_a_client_of_the_lost_time_misses_nothing_new(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_restored_backup_serves_and_a_token_of_the_lost_time_is_a_first_sync(server: Server, tmp_path: Path) -> None:
     alice = server.register()
     room = alice.create_room()
     kept = alice.send(room, "kept")
@@ -46,8 +44,10 @@ def test_a_restored_backup_serves_on_and_a_client_of_the_lost_time_misses_nothin
     copy.rename(tmp_path / "hs.db")
     server.start()
     new = alice.send(room, "new")
-    timeline = alice.sync(after)["rooms"]["join"][room]["timeline"]["events"]
-    assert [event["event_id"] for event in timeline] == [new]
+    started_over = alice.sync(after)["rooms"]["join"][room]["timeline"]["events"]
+    assert [event["event_id"] for event in started_over][-2:] == [kept, new]
+    went_on = alice.sync(before)["rooms"]["join"][room]["timeline"]["events"]
+    assert [event["event_id"] for event in went_on] == [new]
     history = alice.get(f"/v3/rooms/{room}/messages", dir="b", limit=10)["chunk"]
     assert [event["event_id"] for event in history][:2] == [new, kept]
     assert lost not in {event["event_id"] for event in history}

@@ -74,6 +74,8 @@ def test_a_restored_backup_gives_no_position_out_twice(path):
     later = [storage.writer.submit(lambda tx: tx.log(Kind.EVENT, 1, 1)).position for _ in range(2)]
     storage.close()
     assert storage.fence >= fence
+    assert all(storage.log.is_of_a_lost_future(position) for position in lost)
+    assert not any(storage.log.is_of_a_lost_future(position) for position in later)
     assert set(lost) & set(later) == set()
 
 
