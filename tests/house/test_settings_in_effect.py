@@ -12,25 +12,27 @@ ROOT = Path(__file__).parents[2]
 ACCEPTED = "Accepted for compatibility"
 
 
-def attributes() -> set[str]:
-    """Every name that is read as an attribute, anywhere in the code."""
-    found = set()
+def names() -> tuple[set[str], set[str]]:
+    """Every name that is read as an attribute, anywhere in the code, and every text outside the declarations."""
+    found, texts = set(), set()
     for path in [*ROOT.glob("core/**/*.py"), *ROOT.glob("plugins/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 found.add(node.attr)
+            elif isinstance(node, ast.Constant) and "config" not in path.parts:
+                texts.add(node.value)
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
                 found |= {one.value for one in node.args if isinstance(one, ast.Constant)}
-    return found
+    return found, texts
 
 
-READ = attributes()
+READ, TEXTS = names()
 UNREAD = {
     key
     for key, setting in registry().items()
-    if setting.section != "ratelimits"  # read by iteration
-    and not setting.help.startswith(ACCEPTED)
+    if not setting.help.startswith(ACCEPTED)
     and not {setting.section, setting.field} <= READ
+    and not (setting.section == "ratelimits" and key in TEXTS)
 }
 
 
