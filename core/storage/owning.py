@@ -41,6 +41,8 @@ LEASE = "database"
 OWNER = "owner"
 """The fact that says which process holds the named lock of a database server."""
 POLL_SECONDS = 0.02
+IDLE_SECONDS = 31_536_000
+"""How long the connection that holds a named lock may say nothing: the most that MariaDB and MySQL allow."""
 COMMAND = 0
 """The master of a process that has none: a command, which soon ends."""
 
@@ -170,6 +172,9 @@ class NamedLease:
 
     def _is_taken_by(self, connection: Connection) -> bool:
         cursor = connection.cursor()
+        cursor.execute(
+            f"SET SESSION wait_timeout = {IDLE_SECONDS}"
+        )  # or a quiet night ends the connection, and the lock
         cursor.execute("SELECT GET_LOCK(%s, 0)", (self._name,))
         found = cursor.fetchone()
         return found is not None and found[0] == 1

@@ -126,6 +126,14 @@ def test_an_owner_whose_master_has_died_is_waited_for(database_settings):
 
 
 @pytest.mark.mariadb
+def test_a_quiet_owner_keeps_its_lock(mariadb):
+    with mariadb.schema() as settings:
+        storage = open_storage(settings, "example.org")
+        assert storage.writer.submit(lambda transaction: transaction.value("SELECT @@wait_timeout")) > 30_000_000
+        storage.close()
+
+
+@pytest.mark.mariadb
 def test_an_owner_that_was_replaced_while_it_was_cut_off_writes_nothing_more(mariadb):
     with mariadb.schema() as settings:
         first = open_storage(settings, "example.org")
