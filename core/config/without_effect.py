@@ -85,7 +85,6 @@ WITHOUT_EFFECT = frozenset(
         "redis.ca_file",
         "redis.path",
         "event_cache_size",
-        "caches.global_factor",
         "caches.per_cache_factors",
         "caches.expire_caches",
         "caches.cache_entry_ttl",

@@ -43,12 +43,21 @@ class WorkersConfig:
     reuse_port: bool = setting(False, boolean, "Let several servers share a port.", key="http.reuse_port")
 
 
+DEFAULT_FACTOR = 0.5
+"""Synapse's, so that a factor means the same here: twice as much, half as much."""
+
+
 @dataclass(frozen=True, slots=True)
 class CachesConfig:
     """Memory."""
 
     event_cache_size: int = setting("10K", size_bytes, "Events kept in memory, about; scaled by caches.global_factor.")
-    global_factor: float = setting(0.5, number(), "Multiplies the size of every cache.", key="caches.global_factor")
+    global_factor: float = setting(
+        DEFAULT_FACTOR,
+        number(),
+        "Multiplies what is kept in memory of events, states and rooms: 256 MiB at most with the default.",
+        key="caches.global_factor",
+    )
     per_cache_factors: Mapping[str, float] = setting(
         {}, mapping_of(number()), "Multiplies the size of single caches, by name.", key="caches.per_cache_factors"
     )

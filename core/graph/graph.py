@@ -65,6 +65,10 @@ class Graph:
     texts: Interner
 
 
+CACHE_BYTES = 192 * 1024 * 1024
+"""What is kept in memory of events, states and current states, unless the composition root says otherwise."""
+
+
 def build_graph(
     database: Database,
     writer: Writer,
@@ -73,7 +77,7 @@ def build_graph(
     server_name: ServerName,
     signing_key: SigningKey,
     now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
-    cache_bytes: int = 192 * 1024 * 1024,
+    cache_bytes: int = CACHE_BYTES,
 ) -> Graph:
     """Build the graph's services over an opened, migrated database and a started writer.
 

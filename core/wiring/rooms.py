@@ -21,9 +21,12 @@ from core.api.client import (
     room_state,
     rooms,
 )
+from core.config.workers import DEFAULT_FACTOR
 from core.errors import NotFound
+from core.graph.client_events import CACHE_BYTES as CLIENT_EVENT_CACHE_BYTES
 from core.graph.client_events import ClientEvents
 from core.graph.erasure import Erasure
+from core.graph.graph import CACHE_BYTES as GRAPH_CACHE_BYTES
 from core.graph.graph import Graph, build_graph
 from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
@@ -58,6 +61,8 @@ from core.wiring.accounts import AccountsPart
 from core.wiring.ground import Ground
 
 _MEMBER_FIELDS = ("displayname", "avatar_url")
+MOST_CACHE_BYTES = 1 << 40
+"""No factor makes a cache larger."""
 _ENCRYPTED_PRESETS = {
     "all": frozenset({"private_chat", "trusted_private_chat", "public_chat"}),
     "invite": frozenset({"private_chat", "trusted_private_chat"}),
@@ -115,7 +120,15 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer, database = storage.writer, storage.database
-    graph = build_graph(database, writer, storage.tail, storage.interner, name, ground.signing_key)
+    graph = build_graph(
+        database,
+        writer,
+        storage.tail,
+        storage.interner,
+        name,
+        ground.signing_key,
+        cache_bytes=scaled(ground, GRAPH_CACHE_BYTES),
+    )
     viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
     alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
@@ -199,8 +212,21 @@ def _client_events(
 ) -> ClientEvents:
     erasure, added = Erasure(viewing, accounts.erased), contributed_fields(ground.plugins)
     return ClientEvents(
-        graph.events, graph.states, viewing, graph.transaction_ids, bundles, contributed=added, erasure=erasure
+        graph.events,
+        graph.states,
+        viewing,
+        graph.transaction_ids,
+        bundles,
+        scaled(ground, CLIENT_EVENT_CACHE_BYTES),
+        contributed=added,
+        erasure=erasure,
     )
+
+
+def scaled(ground: Ground, cache_bytes: int) -> int:
+    """A cache's size as `caches.global_factor` wants it; the sizes in the code are those of the default."""
+    caches = ground.config.caches
+    return int(min(cache_bytes * caches.global_factor / DEFAULT_FACTOR, MOST_CACHE_BYTES))
 
 
 def contributed_fields(plugins: PluginManager) -> ContributedFields:
