@@ -108,6 +108,8 @@ class SyncService:
             return None
         if since.position <= self._notifier.position:
             return since
+        if since.position > self._log.tip():
+            return None
         self._notifier.catch_up(since.position)
         return since
 
