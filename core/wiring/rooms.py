@@ -120,15 +120,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     """Build the part over an open database."""
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer, database = storage.writer, storage.database
-    graph = build_graph(
-        database,
-        writer,
-        storage.tail,
-        storage.interner,
-        name,
-        ground.signing_key,
-        cache_bytes=scaled(ground, GRAPH_CACHE_BYTES),
-    )
+    graph = _graph(ground)
     viewing, ignored, invite_permissions = Viewing(graph.states), IgnoredUsers(data), InvitePermissions(data)
     alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
@@ -205,6 +197,19 @@ def _pending_invites(
 ) -> PendingInvites:
     relays = OutboundRelayStore(ground.storage.database, ground.storage.writer)
     return PendingInvites(graph, residents, remote, profiles, accounts.users, relays, ground.server_name)
+
+
+def _graph(ground: Ground) -> Graph:
+    storage = ground.storage
+    return build_graph(
+        storage.database,
+        storage.writer,
+        storage.tail,
+        storage.interner,
+        ground.server_name,
+        ground.signing_key,
+        cache_bytes=scaled(ground, GRAPH_CACHE_BYTES),
+    )
 
 
 def _client_events(
