@@ -100,7 +100,7 @@ class App:
         blueprints = [
             health.blueprint(),
             metrics.blueprint(self.ground.registry),
-            landing.blueprint(self.ground.server_name),
+            landing.blueprint(self.ground.server_name, config.server.web_client_location),
             versions.blueprint(supported_features()),
             well_known.blueprint(_well_known(config)),
             *self.accounts.blueprints,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from flask import Blueprint
+from flask import Blueprint, redirect
 from flask.typing import ResponseReturnValue
 
 from core.ids import ServerName
@@ -36,14 +36,17 @@ exchanges messages with other servers.</p>
 """
 
 
-def blueprint(server_name: ServerName) -> Blueprint:
-    """The landing page. It loads nothing and says nothing that the API does not say as well."""
+def blueprint(server_name: ServerName, web_client: str | None = None) -> Blueprint:
+    """The landing page, or the way to the web client where one is named.
+
+    The page loads nothing and says nothing that the API does not say as well.
+    """
     bp = Blueprint("landing", __name__)
     page = _PAGE.format(server_name=escape(server_name))
 
     @bp.get("/")
     def get_landing_page() -> ResponseReturnValue:
         """The page itself."""
-        return page_reply(page)
+        return page_reply(page) if web_client is None else redirect(web_client)
 
     return bp

@@ -58,7 +58,9 @@ class AuthConfig:
         None, duration_ms, "Remove sessions not seen for so long; unset, never.", example="1y"
     )
     max_devices_per_user: int = setting(1000, integer(1), "Most sessions one account may have.")
-    macaroon_secret_key: str | None = setting(None, text, "Signs short-lived tokens. Made at first start.", secret=True)
+    macaroon_secret_key: str | None = setting(
+        None, text, "Accepted for compatibility; tokens are random numbers. Made at first start.", secret=True
+    )
     form_secret: str | None = setting(None, text, "Signs values in forms. Made at first start.", secret=True)
     oidc_providers: tuple[Mapping[str, Any], ...] = setting(
         [], list_of(mapping), "OpenID Connect providers to sign in with."

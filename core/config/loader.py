@@ -17,6 +17,7 @@ from core.config.model import SECTIONS, Config, registry
 from core.config.problems import ConfigError
 from core.config.retired import IGNORED
 from core.config.settings import Setting
+from core.config.without_effect import WITHOUT_EFFECT
 
 DEFAULT_FILE = "homeserver.yaml"
 SECRETS_FILE = "secrets.yaml"
@@ -159,6 +160,9 @@ class _Reading:
         except ValueError as error:
             given = "the value given" if found.secret else shown(value)
             self.problems.append(f"{found.key}: {given} is not allowed; give {error}.")
+            return
+        if found.key in WITHOUT_EFFECT and value != found.default:
+            self.warnings.append(f"{found.key}: known, but without effect in this release.")
 
     def _take_path(self, key: str, secret: str, value: Any) -> None:
         if value is None:

@@ -71,7 +71,7 @@ class RatelimitsConfig:
         3, integer(1), "Requests of one server handled at once.", key="rc_federation.concurrent"
     )
     federation_rr_transactions_per_room_per_second: float = setting(
-        50, number(), "Read receipts of one room sent to other servers each second."
+        50, number(), "Accepted for compatibility; of receipts only the latest are sent."
     )
     remote_media_download_per_second: int = setting(
         "87K", size_bytes, "Bytes a second that users may fetch of other servers' media."

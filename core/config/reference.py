@@ -10,6 +10,7 @@ from typing import Any
 
 from core.config.model import SECTIONS, Config, registry
 from core.config.settings import DATA_DIR, Setting
+from core.config.without_effect import WITHOUT_EFFECT
 
 _HIDDEN = "(hidden)"
 _SECRET_WORDS = ("password", "secret", "token", "private_key")
@@ -94,7 +95,8 @@ def _summary(declared: type) -> str:
 
 
 def _help(setting: Setting) -> str:
-    return setting.help + (" *Secret.*" if setting.secret else "")
+    without = " *Without effect in this release.*" if setting.key in WITHOUT_EFFECT else ""
+    return setting.help + (" *Secret.*" if setting.secret else "") + without
 
 
 def _public(setting: Setting, value: Any) -> Any:

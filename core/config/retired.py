@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-_WORKERS = "every worker here does every job; set `workers` to how many there should be"
+_WORKERS = "one process does every job here"
 _REFUSED = "this server has no such feature"
 
 IGNORED: Mapping[str, str] = MappingProxyType(

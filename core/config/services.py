@@ -51,9 +51,9 @@ class EmailConfig:
 
 @dataclass(frozen=True, slots=True)
 class RedisConfig:
-    """Redis, for several workers, which this release does not have: nothing is connected to."""
+    """Redis, for several workers, which this release does not have; nothing is connected to."""
 
-    enabled: bool = setting(False, boolean, "Use Redis. Accepted for compatibility.", key="redis.enabled")
+    enabled: bool = setting(False, boolean, "Use Redis.", key="redis.enabled")
     host: str = setting("localhost", text, "Host name of the Redis server.", key="redis.host")
     port: int = setting(6379, integer(1, 65535), "Port of the Redis server.", key="redis.port")
     username: str | None = setting(None, text, "User name there.", key="redis.username")

@@ -56,6 +56,10 @@ class Memberships:
         self._plugins = plugins
         self._server_name = server_name
 
+    def is_here(self, room_id: RoomId) -> bool:
+        """Whether somebody of this server is in the room, so that nobody else need be asked to enter it."""
+        return self._residents.find_local(room_id) is not None
+
     def join(
         self,
         requester: Requester,

@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from core.ids import Position
 from core.storage.database import Database
+from core.storage.log_gaps import LogGaps
 from core.storage.progress import Progress
 from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, MatrixStringField, SmallIntegerField, Table
@@ -108,6 +109,11 @@ class LogReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._gaps = LogGaps(database)
+
+    def is_of_a_lost_future(self, position: int) -> bool:
+        """Whether the position lies where no opening of this database has given any out."""
+        return self._gaps.hold(position)
 
     def tip(self) -> Position:
         """The position of the last committed line, or of a reserved gap after a change of owner."""

@@ -29,7 +29,8 @@ from core.storage.facts import FactStore
 from core.storage.failures import StorageRefused
 from core.storage.group_marks import forget_old_marks
 from core.storage.leases import take_lease
-from core.storage.transaction import alone
+from core.storage.log_gaps import MOST_KEPT, LogGap
+from core.storage.transaction import Transaction, alone
 
 POSITIONS_PER_SECOND = 10_000
 """An opening starts positions at the present time counted in this unit: no deployment writes lines that fast for
@@ -40,6 +41,8 @@ LEASE = "database"
 OWNER = "owner"
 """The fact that says which process holds the named lock of a database server."""
 POLL_SECONDS = 0.02
+IDLE_SECONDS = 31_536_000
+"""How long the connection that holds a named lock may say nothing: the most that MariaDB and MySQL allow."""
 COMMAND = 0
 """The master of a process that has none: a command, which soon ends."""
 
@@ -169,6 +172,9 @@ class NamedLease:
 
     def _is_taken_by(self, connection: Connection) -> bool:
         cursor = connection.cursor()
+        cursor.execute(
+            f"SET SESSION wait_timeout = {IDLE_SECONDS}"
+        )  # or a quiet night ends the connection, and the lock
         cursor.execute("SELECT GET_LOCK(%s, 0)", (self._name,))
         found = cursor.fetchone()
         return found is not None and found[0] == 1
@@ -193,9 +199,20 @@ def begin_ownership(database: Database) -> int:
         assert lease is not None, "no other owner is called LEASE"
         position = transaction.advance("log", 0)
         at_present = int(time.time() * POSITIONS_PER_SECOND)
-        transaction.advance("log", at_present - position if at_present > position else JUMP)
+        start = transaction.advance("log", at_present - position if at_present > position else JUMP)
+        _add_gap(transaction, position, start)
         forget_old_marks(transaction)
         return lease.fence
+
+
+def _add_gap(transaction: Transaction, after: int, before: int) -> None:
+    """Note a gap, and forget the oldest where there are too many."""
+    transaction.run(transaction.dialect.insert_new(LogGap), (after, before))
+    oldest = transaction.value(
+        "SELECT after_position FROM log_gaps ORDER BY after_position DESC LIMIT 1 OFFSET ?", (MOST_KEPT,)
+    )
+    if oldest is not None:
+        transaction.run("DELETE FROM log_gaps WHERE after_position <= ?", (oldest,))
 
 
 def _wait_for(is_taken: Callable[[], bool], owner: Callable[[], Owner | None], what: str, wait_s: float) -> None:

@@ -104,7 +104,9 @@ class SyncService:
 
     def _believed(self, since: SyncToken | None) -> SyncToken | None:
         """The token, or None where it is from a future that this database does not have: a sync from the beginning."""
-        if since is None or since.position <= self._notifier.position:
+        if since is None or self._log.is_of_a_lost_future(since.position):
+            return None
+        if since.position <= self._notifier.position:
             return since
         if since.position > self._log.tip():
             return None

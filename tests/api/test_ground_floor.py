@@ -41,6 +41,12 @@ def test_metrics_are_not_served_to_the_world(blueprints, path: str) -> None:
     assert serving(blueprints, DEFAULT_RESOURCES).get(path).json["errcode"] == "M_UNRECOGNIZED"
 
 
+def test_the_root_leads_to_the_web_client_where_one_is_named() -> None:
+    app = create_app([landing.blueprint(ServerName("example.org"), "https://chat.example.org/")], WebSettings())
+    answer = Client(app).get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "https://chat.example.org/")
+
+
 def test_the_landing_page_names_the_server_and_loads_nothing(blueprints) -> None:
     reply = serving(blueprints, DEFAULT_RESOURCES).get("/")
     assert "example.org" in reply.text

@@ -74,6 +74,8 @@ def test_a_restored_backup_gives_no_position_out_twice(path):
     later = [storage.writer.submit(lambda tx: tx.log(Kind.EVENT, 1, 1)).position for _ in range(2)]
     storage.close()
     assert storage.fence >= fence
+    assert all(storage.log.is_of_a_lost_future(position) for position in lost)
+    assert not any(storage.log.is_of_a_lost_future(position) for position in later)
     assert set(lost) & set(later) == set()
 
 
@@ -121,6 +123,14 @@ def test_an_owner_whose_master_has_died_is_waited_for(database_settings):
     done = opened_elsewhere(database_settings, 0.5)
     storage.close()
     assert float(done.stdout.split()[0]) >= 0.5
+
+
+@pytest.mark.mariadb
+def test_a_quiet_owner_keeps_its_lock(mariadb):
+    with mariadb.schema() as settings:
+        storage = open_storage(settings, "example.org")
+        assert storage.writer.submit(lambda transaction: transaction.value("SELECT @@wait_timeout")) > 30_000_000
+        storage.close()
 
 
 @pytest.mark.mariadb

@@ -75,7 +75,8 @@ def blueprint(
     join_body, reason_body, target_body, via_query = JoinBody(), ReasonBody(), TargetBody(), ViaQuery()
 
     def join(requester: Requester, room_id: RoomId, via: list[ServerName]) -> ResponseReturnValue:
-        gate.limit(requester, "rc_joins.local")
+        gate.limit(requester, "rc_joins.local" if memberships.is_here(room_id) else "rc_joins.remote")
+        gate.limit(room_id, "rc_joins_per_room")
         body = load(join_body, request)
         extra = {} if body["reason"] is None else {"reason": body["reason"]}
         if body["third_party_signed"] is not None:

@@ -143,11 +143,17 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
         ("max_upload_sise: 5M", "max_upload_sise: unknown setting, ignored; did you mean max_upload_size?"),
         ("presence: {enable: true}", "presence.enable: unknown setting, ignored; did you mean presence.enabled?"),
         ("xyzzy: 1", "xyzzy: unknown setting, ignored."),
-        ("stream_writers: {}", "stream_writers: ignored; every worker here does every job"),
+        ("stream_writers: {}", "stream_writers: ignored; one process does every job"),
     ],
 )
 def test_an_unknown_key_is_a_warning_with_the_nearest_name(tmp_path: Path, text: str, said: str) -> None:
     assert load(tmp_path, text).warnings[0].startswith(said)
+
+
+def test_a_setting_without_effect_is_a_warning_where_it_is_set_to_something(tmp_path: Path) -> None:
+    said = "exclude_rooms_from_sync: known, but without effect in this release."
+    assert load(tmp_path, "exclude_rooms_from_sync: ['!a:b']").warnings == (said,)
+    assert load(tmp_path, "exclude_rooms_from_sync: []").warnings == ()
 
 
 def test_a_secret_may_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
