@@ -11,7 +11,6 @@ from typing import Any
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
-from core.federation.remote_device_keys import RemoteDeviceKeys
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
@@ -38,6 +37,7 @@ from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
+from core.wiring.remote_devices import build_remote_devices
 from core.wiring.rooms import build_rooms, departures
 from core.wiring.sliding import build_sliding
 from core.wiring.sync import build_sync
@@ -57,8 +57,8 @@ class App:
         self.accounts = build_accounts(self.ground, self.push_rules, self.addresses, going, profiles)
         self.management = build_account_management(self.ground, self.accounts, self.addresses)
         self.inboxes = build_inboxes(self.ground)
-        keys = RemoteDeviceKeys(self.federation.servers)
-        self.encryption = build_encryption(self.ground, self.accounts, keys, self.inboxes)
+        remote_devices = build_remote_devices(self.ground, self.federation)
+        self.encryption = build_encryption(self.ground, self.accounts, remote_devices.keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
         self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
@@ -72,7 +72,7 @@ class App:
         self.senders = build_senders(self.ground, self.rooms, self.federation, self.encryption.queries, self.inboxes)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
         self.federated_rooms = build_federated_rooms(
-            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
+            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
         )
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
@@ -81,6 +81,7 @@ class App:
             self.rooms.profile_updates,
             self.rooms.guest_departures,
             departures(self.accounts, self.rooms),
+            remote_devices.departures,
             *self.relations.consumers,
             self.media.references,
         ]

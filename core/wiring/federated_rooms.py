@@ -51,6 +51,7 @@ from core.wiring.encryption import EncryptionPart
 from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
 from core.wiring.receipts import ReceiptsPart
+from core.wiring.remote_devices import RemoteDevicesPart
 from core.wiring.rooms import RoomsPart
 
 
@@ -80,6 +81,7 @@ def build_federated_rooms(
     rooms: RoomsPart,
     receipts: ReceiptsPart,
     federation: FederationGround,
+    remote_devices: RemoteDevicesPart,
 ) -> FederatedRoomsPart:
     """Build the part over an open database."""
     storage, name, key, graph = ground.storage, ground.server_name, ground.signing_key, rooms.graph
@@ -115,7 +117,7 @@ def build_federated_rooms(
         receipts.typing,
         receipts.receipts,
         encryption.to_device,
-        storage.writer,
+        remote_devices.known,
         ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED),
     )
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
@@ -130,7 +132,12 @@ def build_federated_rooms(
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
             policy.blueprint(own_policy, federation.gate),
-            user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
+            user_keys.blueprint(
+                encryption.queries,
+                encryption.claims,
+                federation.gate,
+                with_names=ground.config.federation.allow_device_name_lookup_over_federation,
+            ),
         ],
     )
 
