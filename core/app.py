@@ -29,6 +29,7 @@ from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.figures import ConsumerCollector, OutboundCollector, WriterCollector
 from core.wiring.ground import Ground, build_ground
+from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
 from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
@@ -74,6 +75,7 @@ class App:
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
         )
+        self.housekeeping = build_housekeeping(self.ground, self.accounts, self.addresses, self.encryption)
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         self.wsgi = self._wsgi(config)
@@ -145,6 +147,7 @@ class App:
         for runner in self._consumers:
             runner.start()
         self.plugins.start()
+        self.housekeeping.start()
         self.control.start()
 
     def stop_waiting(self) -> None:
@@ -155,6 +158,7 @@ class App:
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
         self.control.stop()
+        self.housekeeping.stop()
         self.plugins.stop()
         self.rooms.delayed.stop()
         for runner in self._consumers:

@@ -101,7 +101,7 @@ def build_federated_rooms(
         name,
         key,
     )
-    serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
+    serving = Serving(graph, chains, participation, EventTimeStore(storage.database), accounts.erased)
     gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
     backfill = Backfill(graph, federation.graphs, received, gaps)
     history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
