@@ -31,6 +31,7 @@ from core.wiring.figures import ConsumerCollector, OutboundCollector, WriterColl
 from core.wiring.ground import Ground, build_ground
 from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
+from core.wiring.notices import build_notices
 from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
@@ -61,6 +62,7 @@ class App:
         remote_devices = build_remote_devices(self.ground, self.federation)
         self.encryption = build_encryption(self.ground, self.accounts, remote_devices.keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
+        self.notices = build_notices(self.ground, self.accounts, self.addresses, self.rooms)
         self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, PluginHttp(self.outbound.web))
@@ -75,7 +77,9 @@ class App:
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
         )
-        self.housekeeping = build_housekeeping(self.ground, self.accounts, self.addresses, self.encryption)
+        self.housekeeping = build_housekeeping(
+            self.ground, self.accounts, self.addresses, self.encryption, self.notices
+        )
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         self.wsgi = self._wsgi(config)
@@ -84,6 +88,7 @@ class App:
             self.rooms.guest_departures,
             departures(self.accounts, self.rooms),
             remote_devices.departures,
+            self.notices.consent,
             *self.relations.consumers,
             self.media.references,
         ]
@@ -110,6 +115,7 @@ class App:
             *self.management.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
+            *self.notices.blueprints,
             *self.directory.blueprints,
             *self.relations.blueprints,
             *self.sync.blueprints,

@@ -11,6 +11,7 @@ from flask import Blueprint
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
+from core.accounts.consent import ConsentRule, consent_rule
 from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
 from core.accounts.erased_users import ErasedUsers
@@ -65,6 +66,7 @@ class AccountsPart:
     """The services others use, and what has to be started and stopped."""
 
     gate: Gate
+    consent: ConsentRule | None
     users: UserStore
     profiles: Profiles
     account_data_store: AccountDataStore
@@ -104,9 +106,11 @@ def build_accounts(
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
     last_seen = LastSeen(device_store, writer)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
-    gate = Gate(tokens, ground.limits)
+    consent = consent_rule(addresses.terms, config.registration.user_consent.get("block_events_error"))
+    gate = Gate(tokens, ground.limits, consent=consent)
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
-    making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
+    stores = users, profile_store, registration_tokens
+    making = Registration(name, *stores, sessions, storage.interner, writer, plugins, reserved=_reserved(config))
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
     token_stage = RegistrationTokenStage(registration_tokens)
     password_stage = PasswordStage(identifiers, passwords, ground.limits)
@@ -134,6 +138,7 @@ def build_accounts(
     ]
     return AccountsPart(
         gate,
+        consent,
         users,
         profiles,
         account_data_store,
@@ -150,6 +155,12 @@ def build_accounts(
         erased,
         blueprints,
     )
+
+
+def _reserved(config: Config) -> frozenset[str]:
+    """Names that are kept for the server itself."""
+    speaker = (config.rooms.server_notices or {}).get("system_mxid_localpart")
+    return frozenset([speaker]) if isinstance(speaker, str) else frozenset()
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:

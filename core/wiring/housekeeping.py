@@ -20,6 +20,7 @@ from core.wiring.accounts import AccountsPart
 from core.wiring.addresses import AddressesPart
 from core.wiring.encryption import EncryptionPart
 from core.wiring.ground import Ground
+from core.wiring.notices import NoticesPart
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ FIRST_SECONDS = 60.0
 LEASE = "housekeeping"
 
 Chore = Callable[[], int]
-"""Throws something away and says how much."""
+"""Does something that is due, and says how much of it there was."""
 
 
 class Housekeeping:
@@ -76,7 +77,7 @@ class Housekeeping:
 
 
 def build_housekeeping(
-    ground: Ground, accounts: AccountsPart, addresses: AddressesPart, encryption: EncryptionPart
+    ground: Ground, accounts: AccountsPart, addresses: AddressesPart, encryption: EncryptionPart, notices: NoticesPart
 ) -> Housekeeping:
     """Who cleans up after all parts."""
     config, storage = ground.config, ground.storage
@@ -95,5 +96,6 @@ def build_housekeeping(
         "addresses of users kept for too long": stale.forget_addresses,
         "sessions of interactive authentication": accounts.interactive.expire,
         "validations of addresses": addresses.validation.expire,
+        "users asked to accept the terms": notices.consent.ask_all,
     }
     return Housekeeping(chores, storage.leases)

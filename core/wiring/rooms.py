@@ -101,6 +101,7 @@ class RoomsPart:
     personal: PersonalSettings
     related: RelatedEventStore
     bundles: RelationBundles
+    creation: RoomCreation
     memberships: Memberships
     sending: Sending
     delayed: DelayedEvents
@@ -154,6 +155,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         personal=personal,
         related=related,
         bundles=bundles,
+        creation=creation,
         memberships=memberships,
         sending=sending,
         delayed=delayed,
