@@ -52,6 +52,6 @@ class ConsentRule:
         raise Forbidden(self._sentence.replace(LINK, link), errcode="M_CONSENT_NOT_GIVEN", consent_uri=link)
 
 
-def consent_rule(terms: Terms, sentence: object) -> ConsentRule | None:
+def consent_rule(terms: Terms) -> ConsentRule | None:
     """The rule that the configuration asks for, None where it asks for none."""
-    return ConsentRule(terms, str(sentence)) if terms.is_in_force and sentence else None
+    return ConsentRule(terms, terms.refusal) if terms.is_in_force and terms.refusal else None

@@ -104,27 +104,25 @@ def build_accounts(
     database, writer = storage.database, storage.writer
     users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
-    last_seen = LastSeen(device_store, writer)
+    last_seen, consent = LastSeen(device_store, writer), consent_rule(addresses.terms)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
-    consent = consent_rule(addresses.terms, config.registration.user_consent.get("block_events_error"))
     gate = Gate(tokens, ground.limits, consent=consent)
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
-    stores = users, profile_store, registration_tokens
-    making = Registration(name, *stores, sessions, storage.interner, writer, plugins, reserved=_reserved(config))
+    making = _registration(ground, users, profile_store, registration_tokens, sessions)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
     token_stage = RegistrationTokenStage(registration_tokens)
-    password_stage = PasswordStage(identifiers, passwords, ground.limits)
-    interactive = _interactive(ground, [DummyStage(), token_stage, password_stage, *addresses.stages])
+    stages = [DummyStage(), token_stage, PasswordStage(identifiers, passwords, ground.limits), *addresses.stages]
+    interactive = _interactive(ground, stages)
     login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
-    by_password = PasswordLogin(identifiers, passwords, ground.limits)
-    signing_in = Login(_login_methods(ground, by_password, login_tokens), users, sessions, making, plugins, name)
+    methods = _login_methods(ground, PasswordLogin(identifiers, passwords, ground.limits), login_tokens)
+    signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     registering.ask_for(addresses.flows, addresses.shown)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)
-    for follow in (tokens.follow, profiles.follow, erased.follow):
-        storage.tail.follow(follow)
+    for follower in (tokens, profiles, erased):
+        storage.tail.follow(follower.follow)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
@@ -157,10 +155,18 @@ def build_accounts(
     )
 
 
-def _reserved(config: Config) -> frozenset[str]:
-    """Names that are kept for the server itself."""
-    speaker = (config.rooms.server_notices or {}).get("system_mxid_localpart")
-    return frozenset([speaker]) if isinstance(speaker, str) else frozenset()
+def _registration(
+    ground: Ground,
+    users: UserStore,
+    profiles: ProfileStore,
+    tokens: RegistrationTokenStore,
+    sessions: Sessions,
+) -> Registration:
+    """Who makes accounts; the name under which the server speaks to its users is kept for it."""
+    storage, speaker = ground.storage, (ground.config.rooms.server_notices or {}).get("system_mxid_localpart")
+    reserved = frozenset([speaker]) if isinstance(speaker, str) else frozenset()
+    stores, name = (users, profiles, tokens), ground.server_name
+    return Registration(name, *stores, sessions, storage.interner, storage.writer, ground.plugins, reserved=reserved)
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:
