@@ -101,20 +101,19 @@ def build_accounts(
 ) -> AccountsPart:
     """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
-    database, writer = storage.database, storage.writer
+    database, writer, limits = storage.database, storage.writer, ground.limits
     users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
     last_seen, consent = LastSeen(device_store, writer), consent_rule(addresses.terms)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
-    gate = Gate(tokens, ground.limits, consent=consent)
+    gate = Gate(tokens, limits, consent=consent)
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
     making = _registration(ground, users, profile_store, registration_tokens, sessions)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
-    token_stage = RegistrationTokenStage(registration_tokens)
-    stages = [DummyStage(), token_stage, PasswordStage(identifiers, passwords, ground.limits), *addresses.stages]
-    interactive = _interactive(ground, stages)
+    by_token, by_password = RegistrationTokenStage(registration_tokens), PasswordStage(identifiers, passwords, limits)
+    interactive = _interactive(ground, [DummyStage(), by_token, by_password, *addresses.stages])
     login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
-    methods = _login_methods(ground, PasswordLogin(identifiers, passwords, ground.limits), login_tokens)
+    methods = _login_methods(ground, PasswordLogin(identifiers, passwords, limits), login_tokens)
     signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     registering.ask_for(addresses.flows, addresses.shown)
@@ -126,7 +125,7 @@ def build_accounts(
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
-        registration.blueprint(registering, token_stage, gate, name),
+        registration.blueprint(registering, by_token, gate, name),
         whoami.blueprint(gate),
         *_own_blueprints(ground, profiles, account_data_store, rules, filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
