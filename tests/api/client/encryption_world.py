@@ -19,6 +19,7 @@ from tests.servers.trellis import Server, User
 
 CLAIMERS = 4
 KEYS = 20
+MOST_KEYS = 2_000
 
 
 class Device:
@@ -33,9 +34,11 @@ class Device:
         self.upload(keys)
 
     def upload(self, count: int) -> None:
-        """Publish identity keys and more one-time keys."""
+        """Publish identity keys and more one-time keys, as many as the server keeps."""
+        waiting = self.user.post("/v3/keys/upload", {"device_keys": self.client.keys()})["one_time_key_counts"]
+        count = min(count, MOST_KEYS - waiting.get("signed_curve25519", 0))
         keys = self.client.one_time_keys(self.uploaded, count)
-        self.user.post("/v3/keys/upload", {"device_keys": self.client.keys(), "one_time_keys": keys})
+        self.user.post("/v3/keys/upload", {"one_time_keys": keys})
         self.uploaded += count
 
     def sync(self) -> bool:
