@@ -132,12 +132,7 @@ def build_federated_rooms(
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
             policy.blueprint(own_policy, federation.gate),
-            user_keys.blueprint(
-                encryption.queries,
-                encryption.claims,
-                federation.gate,
-                with_names=ground.config.federation.allow_device_name_lookup_over_federation,
-            ),
+            _user_keys(ground, encryption, federation),
         ],
     )
 
@@ -149,6 +144,11 @@ def _own_policy_server(ground: Ground, graph: Graph, participation: Participatio
         return None
     keys = read_signing_keys(replace(ground.config.keys, signing_key=None, signing_key_path=path))
     return OwnPolicyServer(graph, participation, ground.plugins, ground.server_name, keys[0][1])
+
+
+def _user_keys(ground: Ground, encryption: EncryptionPart, federation: FederationGround) -> Blueprint:
+    with_names = ground.config.federation.allow_device_name_lookup_over_federation
+    return user_keys.blueprint(encryption.queries, encryption.claims, federation.gate, with_names=with_names)
 
 
 def _remote_memberships(
