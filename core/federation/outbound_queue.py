@@ -1,7 +1,8 @@
 """What waits for one other server: events by position, changes of device lists, to-device messages, transient EDUs.
 
-Events are in the log, device lists and to-device messages in tables, the newest of the others in memory; here is how far each was delivered. After an outage with much to
-tell, the newest event of each room goes first: from it the server finds the others by itself.
+Events are in the log, device lists and to-device messages in tables, the newest of the others in memory; here is how far
+each was delivered. After an outage with much to tell, the newest event of each room goes first: from it the server finds
+the others by itself.
 """
 
 from __future__ import annotations

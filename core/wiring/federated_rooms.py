@@ -111,15 +111,9 @@ def build_federated_rooms(
     graph.write.endorser.wire(policies)
     welcome = Welcome(graph, policies, ground.plugins)
     inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
-    edus = InboundEdus(
-        graph,
-        participation,
-        receipts.typing,
-        receipts.receipts,
-        encryption.to_device,
-        remote_devices.known,
-        ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED),
-    )
+    contributed = ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED)
+    takers = receipts.typing, receipts.receipts, encryption.to_device, remote_devices.known
+    edus = InboundEdus(graph, participation, *takers, contributed)
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
     return FederatedRoomsPart(
