@@ -23,6 +23,7 @@ from core.encryption.signatures import SignatureUploads
 from core.encryption.sync_sections import DeviceListSection, KeyCountSection, ToDeviceSection
 from core.encryption.to_device import ToDevice
 from core.encryption.uploads import KeyUploads
+from core.errors import InvalidParam
 from core.ids import Requester
 from core.storage.cross_signing import CrossSigningStore
 from core.storage.device_keys import DeviceKeyStore
@@ -101,4 +102,8 @@ def build_encryption(
 
 
 def _position_of(token: str) -> int:
-    return SyncToken.parse(token).position
+    """Raises: `InvalidParam`."""
+    try:
+        return SyncToken.parse(token).position
+    except InvalidParam as error:
+        raise InvalidParam(f"{token[:100]!r} is no token: it must be the next_batch of an earlier sync.") from error
