@@ -11,7 +11,6 @@ from typing import Any
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
 from core.config import Config
-from core.federation.remote_device_keys import RemoteDeviceKeys
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
@@ -30,7 +29,9 @@ from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
 from core.wiring.figures import ConsumerCollector, OutboundCollector, WriterCollector
 from core.wiring.ground import Ground, build_ground
+from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
+from core.wiring.notices import build_notices
 from core.wiring.outbound_senders import build_inboxes, build_senders
 from core.wiring.plugin_http import PluginHttp
 from core.wiring.plugin_users import PluginAddresses
@@ -38,6 +39,7 @@ from core.wiring.plugins import Doors, build_plugins
 from core.wiring.push import build_push, build_push_rules, pusher_departures
 from core.wiring.receipts import build_receipts
 from core.wiring.relations import build_relations
+from core.wiring.remote_devices import build_remote_devices
 from core.wiring.rooms import build_rooms, departures
 from core.wiring.sliding import build_sliding
 from core.wiring.sync import build_sync
@@ -57,9 +59,10 @@ class App:
         self.accounts = build_accounts(self.ground, self.push_rules, self.addresses, going, profiles)
         self.management = build_account_management(self.ground, self.accounts, self.addresses)
         self.inboxes = build_inboxes(self.ground)
-        keys = RemoteDeviceKeys(self.federation.servers)
-        self.encryption = build_encryption(self.ground, self.accounts, keys, self.inboxes)
+        remote_devices = build_remote_devices(self.ground, self.federation)
+        self.encryption = build_encryption(self.ground, self.accounts, remote_devices.keys, self.inboxes)
         self.rooms = build_rooms(self.ground, self.accounts, self.addresses.identity)
+        self.notices = build_notices(self.ground, self.accounts, self.addresses, self.rooms)
         self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
         self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, PluginHttp(self.outbound.web))
@@ -72,7 +75,10 @@ class App:
         self.senders = build_senders(self.ground, self.rooms, self.federation, self.encryption.queries, self.inboxes)
         self.receipts = build_receipts(self.ground, self.accounts, self.rooms, self.sync, self.senders)
         self.federated_rooms = build_federated_rooms(
-            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
+            self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
+        )
+        self.housekeeping = build_housekeeping(
+            self.ground, self.accounts, self.addresses, self.encryption, self.notices
         )
         self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
@@ -81,6 +87,8 @@ class App:
             self.rooms.profile_updates,
             self.rooms.guest_departures,
             departures(self.accounts, self.rooms),
+            remote_devices.departures,
+            self.notices.consent,
             *self.relations.consumers,
             self.media.references,
         ]
@@ -107,6 +115,7 @@ class App:
             *self.management.blueprints,
             *self.encryption.blueprints,
             *self.rooms.blueprints,
+            *self.notices.blueprints,
             *self.directory.blueprints,
             *self.relations.blueprints,
             *self.sync.blueprints,
@@ -144,6 +153,7 @@ class App:
         for runner in self._consumers:
             runner.start()
         self.plugins.start()
+        self.housekeeping.start()
         self.control.start()
 
     def stop_waiting(self) -> None:
@@ -154,6 +164,7 @@ class App:
     def close(self) -> None:
         """Finish what was begun and let go of the database."""
         self.control.stop()
+        self.housekeeping.stop()
         self.plugins.stop()
         self.rooms.delayed.stop()
         for runner in self._consumers:

@@ -57,6 +57,8 @@ class Requester:
     is_admin: bool = False
     appservice_id: str | None = None
     is_suspended: bool = False
+    consent_version: str | None = None
+    """Which version of the server's terms they have accepted last."""
 
 
 def is_server_name(text: str) -> bool:

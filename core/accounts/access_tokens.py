@@ -161,4 +161,5 @@ def _requester(stored: AccessToken) -> Requester:
         is_admin=stored.is_admin,
         appservice_id=stored.appservice_id,
         is_suspended=stored.is_suspended,
+        consent_version=stored.consent_version,
     )

@@ -140,13 +140,13 @@ class Sessions:
     def close_all_in(self, transaction: Transaction, user_nid: UserNid) -> None:
         """As `close_all`, inside the caller's transaction, and without telling plugins."""
         self._tokens.drop_of_user(transaction, user_nid)
-        self._devices.remove(transaction, user_nid, self._devices.longest_unseen_in(transaction, user_nid, 0))
+        self._devices.remove(transaction, user_nid, self._devices.nids_in(transaction, user_nid))
         self._tell(transaction, user_nid)
 
     def close_others_in(self, transaction: Transaction, user_nid: UserNid, own: DeviceId | None) -> None:
         """Log out everywhere but on the device `own`; None spares none."""
         spared = None if own is None else self._devices.find_nid_in(transaction, user_nid, own)
-        devices = self._devices.longest_unseen_in(transaction, user_nid, 0)
+        devices = self._devices.nids_in(transaction, user_nid)
         if spared is None:
             self.close_all_in(transaction, user_nid)
             return

@@ -34,6 +34,8 @@ class Terms:
         self.version = str(settings.get("version", ""))
         self.name = str(settings.get("policy_name", "Privacy Policy"))
         self.is_required_at_registration = bool(settings.get("require_at_registration"))
+        self.refusal = str(settings.get("block_events_error") or "")
+        """What is told to those who act without having accepted; "" where they may."""
         self.folder: str | None = settings.get("template_dir")
         self._base = public_baseurl
         self._key = key

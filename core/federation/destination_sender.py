@@ -28,7 +28,7 @@ SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_REFUSAL_PAUSE_SECONDS = 600.0
 """How long a server is left alone at most that answers, and takes nothing."""
 _CONTENTS_REFUSED = frozenset({400, 413})
-_KINDS = ("events", "messages", "edus")
+_KINDS = ("events", "devices", "messages", "edus")
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,11 @@ class DestinationSender:
     def has_messages(self) -> None:
         """Something was put into the server's inbox."""
         self._queue.has_messages = True
+        self._has_work.set()
+
+    def has_device_changes(self) -> None:
+        """A user's devices changed, which the server is to know."""
+        self._queue.has_device_changes = True
         self._has_work.set()
 
     def announce(self) -> None:
@@ -170,9 +175,11 @@ class DestinationSender:
     def _of_kinds(self, kinds: tuple[str, ...]) -> Parcel:
         queue, position = self._queue, self._queue.position
         parcel = queue.events(self._most) if "events" in kinds else Parcel(position, position)
+        devices = queue.device_changes(self._most) if "devices" in kinds else {}
         messages = queue.messages(self._most) if "messages" in kinds else {}
-        room = min(MAX_EDUS - len(messages), 2 * self._most if self._most > 1 else 1)
-        return replace(parcel, messages=messages, edus=queue.edus(room) if "edus" in kinds else {})
+        room = min(MAX_EDUS - len(messages) - len(devices), 2 * self._most if self._most > 1 else 1)
+        edus = queue.edus(room) if "edus" in kinds else {}
+        return replace(parcel, devices=devices, messages=messages, edus=edus)
 
     def _narrow(self, parcel: Parcel, refusal: RemoteRefusal) -> None:
         """The server refuses the contents: find out which, and let nothing else suffer for it."""
@@ -186,14 +193,16 @@ class DestinationSender:
             self._most = MAX_PDUS
 
     def _leave_out(self, parcel: Parcel, refusal: RemoteRefusal) -> None:
-        """One thing alone is refused: an event or a transient EDU is dropped, a to-device message kept for later."""
+        """One thing alone is refused: it is dropped, a to-device message apart, which is kept for later."""
         names: list[object] = [one.event_id for one in parcel.events]
-        names += [*(parcel.messages or {}), *(parcel.edus or {})]
+        names += [*(parcel.devices or {}), *(parcel.messages or {}), *(parcel.edus or {})]
         logger.warning("%s refuses %s: %s", self.server, names, refusal.sentence)
         if parcel.events:
             self._queue.skip_events(parcel)
         elif parcel.messages:
             self._queue.set_aside(parcel)
+        elif parcel.devices:
+            self._queue.drop_device_changes(parcel)
         else:
             self._queue.drop_edus(parcel)
 

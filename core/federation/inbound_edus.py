@@ -13,14 +13,13 @@ from typing import Any
 from core.encryption.to_device import ToDevice
 from core.errors import InvalidParam, MatrixError
 from core.federation.participation import Participation
+from core.federation.remote_devices import KnownRemoteDevices
 from core.graph.graph import Graph
 from core.hooks.edus import ContributedEdus
 from core.ids import EventId, RoomId, ServerName, UserId, is_event_id, is_user_id, server_of
 from core.rooms.receipts import Receipts
 from core.rooms.typing import Typing
-from core.storage.log import Kind
 from core.storage.rooms import RoomName
-from core.storage.writer import Writer
 
 MAX_THREAD_BYTES = 255
 HANDLED = frozenset({"m.direct_to_device", "m.device_list_update", "m.receipt", "m.signing_key_update", "m.typing"})
@@ -41,7 +40,7 @@ class InboundEdus:
         typing: Typing,
         receipts: Receipts,
         to_device: ToDevice,
-        writer: Writer,
+        remote_devices: KnownRemoteDevices,
         contributed: ContributedEdus,
     ) -> None:
         self._graph = graph
@@ -49,14 +48,14 @@ class InboundEdus:
         self._typing_book = typing
         self._receipt_book = receipts
         self._to_device_inbox = to_device
-        self._writer = writer
+        self._remote_devices = remote_devices
         self._contributed = contributed
         self._takers: dict[str, Callable[[ServerName, Edu], None]] = {
             "m.typing": self._typing,
             "m.receipt": self._receipts,
             "m.direct_to_device": self._to_device,
             "m.device_list_update": self._device_list,
-            "m.signing_key_update": self._device_list,
+            "m.signing_key_update": self._signing_keys,
         }
 
     def receive(self, origin: ServerName, edu: Any) -> None:
@@ -112,12 +111,10 @@ class InboundEdus:
         self._to_device_inbox.receive(origin, message_id, _user(sender, origin), kind, messages)
 
     def _device_list(self, origin: ServerName, content: Edu) -> None:
-        """Keys of remote users are asked for when they are wanted, so all there is to do is to tell local devices."""
-        user_nid = self._graph.texts.find(_user(content.get("user_id"), origin))
-        if user_nid is not None:
-            self._writer.submit(
-                lambda transaction: transaction.log(Kind.DEVICE_LIST, user_nid, user_nid, replaces=True)
-            )
+        self._remote_devices.device_changed(_user(content.get("user_id"), origin), content)
+
+    def _signing_keys(self, origin: ServerName, content: Edu) -> None:
+        self._remote_devices.signing_keys_changed(_user(content.get("user_id"), origin), content)
 
     def _room(self, origin: ServerName, room_id: Any) -> RoomName:
         if not isinstance(room_id, str):

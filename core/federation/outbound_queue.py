@@ -1,7 +1,8 @@
-"""What waits for one other server: events by position, to-device messages, and the newest of each transient EDU.
+"""What waits for one other server: events by position, changes of device lists, to-device messages, transient EDUs.
 
-Events are in the log and to-device messages in a table; here is how far each was delivered. After an outage with much to
-tell, the newest event of each room goes first: from it the server finds the others by itself.
+Events are in the log, device lists and to-device messages in tables, the newest of the others in memory; here is how far
+each was delivered. After an outage with much to tell, the newest event of each room goes first: from it the server finds
+the others by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from core.graph.events import EventReader
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, ServerName, TextNid
 from core.storage.outbound_destinations import OutboundDestinationStore, Told
+from core.storage.outbound_device_lists import OutboundDeviceListStore
 from core.storage.outbound_inboxes import OutboundInboxStore
 
 MOST_PENDING = 2_000
@@ -40,17 +42,20 @@ class OutboundQueue:
         told: Told,
         store: OutboundDestinationStore,
         inbox: OutboundInboxStore,
+        device_lists: OutboundDeviceListStore,
         events: EventReader,
         ours: Ours,
     ) -> None:
         self.server = server
         self.has_messages = False
+        self.has_device_changes = False
         self.position = told.position
         """Up to where everything was delivered."""
         self._nid: TextNid = told.server_nid
         self._sending = told.sending
         self._store = store
         self._inbox = inbox
+        self._device_lists = device_lists
         self._events = events
         self._ours = ours
         self._pending: deque[tuple[int, EventNid]] = deque()
@@ -96,6 +101,14 @@ class OutboundQueue:
             self._store.put([Told(self._nid, self.position, upto)])
         return Parcel(self.position, upto, events)
 
+    def device_changes(self, most: int) -> dict[int, Edu]:
+        """The next changes of device lists, which stay until they were taken."""
+        if not self.has_device_changes:
+            return {}
+        found = self._device_lists.first(self.server, min(most, MAX_EDUS // 4))
+        self.has_device_changes = bool(found)
+        return {number: orjson.loads(edu) for number, edu in found}
+
     def messages(self, most: int) -> dict[int, Edu]:
         """The next to-device messages, which stay in the inbox until they were taken."""
         if not self.has_messages:
@@ -137,11 +150,17 @@ class OutboundQueue:
         self._advance(parcel.upto)
         if parcel.messages:
             self._inbox.remove(list(parcel.messages))
+        self.drop_device_changes(parcel)
         self.drop_edus(parcel)
 
     def skip_events(self, parcel: Parcel) -> None:
         """The server refuses these events, and others are not to wait for them."""
         self._advance(parcel.upto)
+
+    def drop_device_changes(self, parcel: Parcel) -> None:
+        """These changes were taken, or are refused, which the server notices from the next one's number."""
+        if parcel.devices:
+            self._device_lists.remove(list(parcel.devices))
 
     def drop_edus(self, parcel: Parcel) -> None:
         """These EDUs were taken, or are refused; newer ones in their places stay."""

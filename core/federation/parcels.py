@@ -26,11 +26,15 @@ Edu = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Contents: events from after position `since` up to `upto`; to-device messages by number; EDUs by key."""
+    """Contents: events from after position `since` up to `upto`, durable EDUs by number, others by key.
+
+    The durable ones are changes of device lists, and to-device messages.
+    """
 
     since: int
     upto: int
     events: Sequence[StoredEvent] = ()
+    devices: Mapping[int, Edu] | None = None
     messages: Mapping[int, Edu] | None = None
     edus: Mapping[tuple[str, ...], Edu] | None = None
     is_catching_up: bool = False
@@ -38,12 +42,14 @@ class Parcel:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it."""
-        return not (self.events or self.messages or self.edus)
+        return not (self.events or self.devices or self.messages or self.edus)
 
     def body(self, origin: ServerName) -> tuple[str, bytes]:
         """(the transaction's id, the transaction as canonical JSON)."""
         edus = b",".join(
-            encode(edu, strict=False) for part in (self.messages, self.edus) for edu in (part or {}).values()
+            encode(edu, strict=False)
+            for part in (self.devices, self.messages, self.edus)  # who reads a message knows the sender's devices
+            for edu in (part or {}).values()
         )
         txn_id = f"{self.since}-{self.upto}" if self.events else f"{self.since}-{time.time_ns()}"
         if self.is_catching_up:

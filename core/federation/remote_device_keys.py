@@ -1,12 +1,13 @@
-"""Keys of remote users' devices, asked of their servers, all at once and for as long as the client waits.
+"""Keys of remote users' devices: what is known of them, and the rest asked of their servers, all at once.
 
-Implements core.encryption's RemoteKeys. Spec: Server-Server API, "End-to-End Encryption".
+Servers are asked for as long as the client waits. Implements core.encryption's RemoteKeys.
+Spec: Server-Server API, "Device Management", "End-to-End Encryption".
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gevent.pool import Pool
@@ -14,37 +15,55 @@ from gevent.pool import Pool
 from core.encryption.remote import Claims, Failures, RemoteKeysClaimed, RemoteKeysFound, Wanted
 from core.errors import MatrixError
 from core.federation.calls import ServerCalls
-from core.ids import ServerName, UserId, server_of
+from core.federation.remote_devices import KnownRemoteDevices, with_name
+from core.federation.remote_errors import RemoteRefusal
+from core.ids import DeviceId, ServerName, UserId, server_of
+from core.storage.remote_devices import UNKNOWN, RemoteDevices
 
 SERVERS_AT_ONCE = 20
 MASTER_KEYS = 10_000
-"""How many users' master keys are kept; at most about 10 MB."""
+"""How many users' master keys are kept in memory; at most about 10 MB."""
+WHOLE_LISTS = 10
+"""Of how many users of a server the numbered list is asked for, one by one; more are asked for at once, unnumbered."""
 
 Users = Mapping[UserId, Any]
+Answers = dict[UserId, RemoteDevices]
 
 
 class RemoteDeviceKeys:
-    """Asks."""
+    """Asks, and remembers."""
 
-    def __init__(self, calls: ServerCalls) -> None:
+    def __init__(self, calls: ServerCalls, known: KnownRemoteDevices) -> None:
         self._calls = calls
+        self._known = known
         self._masters: OrderedDict[UserId, dict[str, Any]] = OrderedDict()
 
     def query(self, wanted: Wanted, timeout_ms: int) -> RemoteKeysFound:
-        """The keys of remote users; a server that does not answer in time is a failure."""
-        found = RemoteKeysFound()
+        """The keys of remote users. A server that does not answer in time is a failure, and what was known is told."""
+        found, known = RemoteKeysFound(), self._known.find(wanted.keys())
+        asked = {user: devices for user, devices in wanted.items() if user not in known or not known[user].is_current}
+        answers: Answers = {}
 
         def ask(server: ServerName, users: Users) -> None:
-            answer = self._calls.query_keys(
-                server, {user: list(devices) for user, devices in users.items()}, timeout_ms
+            doubted = [user for user in users if user in known and known[user].generation > 0]
+            if len(doubted) <= WHOLE_LISTS:
+                for user in doubted:
+                    self._ask_for_list(server, user, timeout_ms, answers)
+            self._ask_at_once(
+                server,
+                {user: () if user in known else ids for user, ids in users.items() if user not in answers},
+                timeout_ms,
+                answers,
             )
-            found.device_keys |= _of_users(answer.get("device_keys"), users)
-            found.master_keys |= _of_users(answer.get("master_keys"), users)
-            found.self_signing_keys |= _of_users(answer.get("self_signing_keys"), users)
 
-        self._each(wanted, ask, found.failures)
-        for user_id, key in found.master_keys.items():
-            self._masters[user_id] = key
+        self._each(asked, ask, found.failures)
+        self._known.keep({user: one.generation for user, one in known.items()}, answers)
+        for user, devices in wanted.items():
+            told = answers.get(user) or known.get(user)
+            if told is not None and (user in answers or told.is_current or told.devices):
+                _show(found, user, devices, told)
+        for user, key in found.master_keys.items():
+            self._masters[user] = key
             if len(self._masters) > MASTER_KEYS:
                 self._masters.popitem(last=False)
         return found
@@ -62,7 +81,40 @@ class RemoteDeviceKeys:
 
     def find_master_key(self, user_id: UserId) -> dict[str, Any] | None:
         """A remote user's master key as it was last told."""
-        return self._masters.get(user_id)
+        known = self._known.find((user_id,)).get(user_id)
+        told = None if known is None else known.cross_signing.get("master")
+        return told or self._masters.get(user_id)
+
+    def _ask_for_list(self, server: ServerName, user: UserId, timeout_ms: int, answers: Answers) -> None:
+        """One user's numbered list, with which announcements go on; a user the server does not know has none."""
+        try:
+            told = self._calls.devices(user, server, timeout_ms)
+        except RemoteRefusal:
+            return
+        listed = {
+            one["device_id"]: with_name(one["keys"], one.get("device_display_name"))
+            for one in told["devices"]
+            if isinstance(one.get("device_id"), str) and isinstance(one.get("keys"), dict)
+        }
+        stream_id = told.get("stream_id")
+        answers[user] = RemoteDevices(
+            0,
+            stream_id if type(stream_id) is int else UNKNOWN,
+            True,
+            listed,
+            {usage: told[f"{usage}_key"] for usage in _USAGES if isinstance(told.get(f"{usage}_key"), dict)},
+        )
+
+    def _ask_at_once(self, server: ServerName, users: Users, timeout_ms: int, answers: Answers) -> None:
+        if not users:
+            return
+        told = self._calls.query_keys(server, {user: list(ids) for user, ids in users.items()}, timeout_ms)
+        devices = _of_users(told.get("device_keys"), users)
+        crossed = {usage: _of_users(told.get(f"{usage}_keys"), users) for usage in _USAGES}
+        for user in users:
+            keys = {usage: of_users[user] for usage, of_users in crossed.items() if user in of_users}
+            if user in devices or keys:
+                answers[user] = RemoteDevices(0, UNKNOWN, True, devices.get(user, {}), keys)
 
     def _each(self, wanted: Users, ask: Callable[[ServerName, Users], None], failures: Failures) -> None:
         by_server: dict[ServerName, dict[UserId, Any]] = {}
@@ -79,6 +131,19 @@ class RemoteDeviceKeys:
         for server, users in by_server.items():
             pool.spawn(one, server, users)
         pool.join()
+
+
+_USAGES = ("master", "self_signing")
+
+
+def _show(found: RemoteKeysFound, user: UserId, only: Sequence[DeviceId], told: RemoteDevices) -> None:
+    """Put one user's keys into an answer: of the devices asked for, or of all."""
+    found.device_keys[user] = {
+        DeviceId(device): keys for device, keys in told.devices.items() if not only or device in only
+    }
+    for usage, part in (("master", found.master_keys), ("self_signing", found.self_signing_keys)):
+        if usage in told.cross_signing:
+            part[user] = told.cross_signing[usage]
 
 
 def _of_users(given: Any, users: Users) -> dict[UserId, dict[Any, Any]]:

@@ -12,22 +12,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import gevent
-import orjson
 from gevent.event import Event as Signal
 from gevent.lock import BoundedSemaphore
 
-from core.encryption.queries import KeyQueries
 from core.events.signatures import signatures_of
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
 from core.federation.destination_sender import DestinationSender
+from core.federation.device_announcements import DeviceAnnouncements
 from core.federation.outbound_inboxes import OutboundInboxes
 from core.federation.outbound_queue import OutboundQueue
 from core.federation.parcels import Edu
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
-from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, server_of
+from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, UserNid, server_of
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.outbound_destinations import ROUTER, OutboundDestinationStore, Told
 from core.storage.outbound_relays import OutboundRelayStore
@@ -62,7 +61,7 @@ class Senders:
         backoff: Backoff,
         allowed: AllowedServers,
         inboxes: OutboundInboxes,
-        queries: KeyQueries,
+        announcements: DeviceAnnouncements,
     ) -> None:
         self._graph = graph
         self._log = log
@@ -73,7 +72,7 @@ class Senders:
         self._backoff = backoff
         self._allowed = allowed
         self._inboxes = inboxes
-        self._queries = queries
+        self._announcements = announcements
         inboxes.on_post = self._posted
         self._senders: dict[TextNid, DestinationSender] = {}
         self._by_name: dict[ServerName, DestinationSender] = {}
@@ -98,6 +97,8 @@ class Senders:
             self._add(told, ServerName(names[nid])).start(self._routed)
         for server in self._inboxes.store.servers():
             self._posted(server)
+        for server in self._announcements.queue.servers():
+            self._changed(server)
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
@@ -163,18 +164,24 @@ class Senders:
         self._edus.append(tell)
         self._has_work.set()
 
+    def _changed(self, server: ServerName) -> None:
+        def tell() -> None:
+            for sender in self._for((self._graph.texts.nid(server),), self._routed):
+                sender.has_device_changes()
+
+        self._edus.append(tell)
+        self._has_work.set()
+
     def _tell_of_devices(self, user_nid: int, position: int) -> None:
         """Tell who shares rooms with a user of ours that the user's devices changed."""
         user_id = UserId(self._graph.texts.text(user_nid))
         if server_of(user_id) != self._allowed.own:
             return
         servers = self._for(self._graph.servers.sharing(TextNid(user_nid)), self._routed)
-        devices = orjson.loads(self._queries.device_list(user_id, with_names=True))["devices"] if servers else []
-        for device in devices:
-            content = {**device, "user_id": user_id, "stream_id": position, "prev_id": [position - 1]}
-            key = ("m.device_list_update", user_id, device["device_id"])
+        names = [sender.server for sender in servers]
+        if names and self._announcements.announce(user_id, UserNid(user_nid), position, names):
             for sender in servers:
-                sender.tell(key, {"edu_type": "m.device_list_update", "content": content})
+                sender.has_device_changes()
 
     def _notice(self, lines: list[Line]) -> None:
         self._has_work.set()
@@ -255,7 +262,15 @@ class Senders:
         return name != self._allowed.own and self._allowed.allows(name)
 
     def _add(self, told: Told, name: ServerName) -> DestinationSender:
-        queue = OutboundQueue(name, told, self._store, self._inboxes.store, self._graph.events, self._ours)
+        queue = OutboundQueue(
+            name,
+            told,
+            self._store,
+            self._inboxes.store,
+            self._announcements.queue,
+            self._graph.events,
+            self._ours,
+        )
         sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._catching_up)
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender

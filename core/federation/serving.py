@@ -1,6 +1,7 @@
 """What servers in a room may read of it: events, states, auth chains, history.
 
-An event that a server's users may not see is served in its redacted form, which keeps the graph whole and says nothing.
+An event that a server's users may not see is served in its redacted form, which keeps the graph whole and says nothing;
+so is what a user who asked for erasure sent before the server came to the room.
 Spec: Server-Server API, "Backfilling and retrieving missing events", "Retrieving events".
 """
 
@@ -15,6 +16,7 @@ from core.events.redaction import redact
 from core.events.visibility import HistoryVisibility, history_visibility, server_may_see
 from core.federation.auth_chains import AuthChains
 from core.federation.participation import Participation
+from core.graph.erasure import ErasedUsers
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import EventId, EventNid, RoomId, ServerName, server_of
@@ -33,11 +35,14 @@ _LARGEST_NID = 2**62
 class Serving:
     """Answers the reading endpoints. Raises NotFound, Forbidden."""
 
-    def __init__(self, graph: Graph, chains: AuthChains, participation: Participation, times: EventTimeStore) -> None:
+    def __init__(
+        self, graph: Graph, chains: AuthChains, participation: Participation, times: EventTimeStore, erased: ErasedUsers
+    ) -> None:
         self._graph = graph
         self._chains = chains
         self._participation = participation
         self._times = times
+        self._erased = erased
 
     def event(self, origin: ServerName, event_id: EventId) -> bytes:
         """One event of a room that the server is in."""
@@ -47,7 +52,7 @@ class Serving:
             raise NotFound(f"There is no event {event_id} here.")
         if not self._may_see(origin, stored):
             raise Forbidden(f"No user of {origin} may see {event_id}.")
-        return stored.pdu_bytes
+        return self._shown(origin, stored)
 
     def state(self, origin: ServerName, room_id: RoomId, event_id: EventId) -> tuple[list[StoredEvent], ...]:
         """The state before an event, and its auth chain."""
@@ -128,9 +133,16 @@ class Serving:
         return stored
 
     def _shown(self, origin: ServerName, stored: StoredEvent) -> bytes:
-        if self._may_see(origin, stored):
+        if self._may_see(origin, stored) and not self._is_erased_for(origin, stored):
             return stored.pdu_bytes
         return encode(redact(stored.event.pdu, stored.version), strict=False)
+
+    def _is_erased_for(self, origin: ServerName, stored: StoredEvent) -> bool:
+        """Whether the sender asked for erasure, and the server came to the room after the event."""
+        if stored.sender_nid not in self._erased.nids or stored.main_before is None:
+            return False
+        present = self._graph.servers.in_at(stored.room_nid, stored.main_before)
+        return self._graph.texts.find(origin) not in present
 
     def _may_see(self, origin: ServerName, stored: StoredEvent) -> bool:
         """Whether a server that is in the room now may see an event; state without a place is no history."""

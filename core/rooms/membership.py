@@ -55,6 +55,8 @@ class Memberships:
         self._remote = remote
         self._plugins = plugins
         self._server_name = server_name
+        self.notice_speaker: UserId | None = None
+        """Who speaks for the server, and whose invites cannot be turned down."""
 
     def is_here(self, room_id: RoomId) -> bool:
         """Whether somebody of this server is in the room, so that nobody else need be asked to enter it."""
@@ -114,6 +116,10 @@ class Memberships:
         current = self._member(room, requester.user_id)
         if current is not None and _membership(current) == "leave":
             return
+        if current is not None and _membership(current) == "invite" and current.sender == self.notice_speaker:
+            raise Forbidden(
+                "The server's own messages cannot be turned down.", errcode="M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"
+            )
         self._send(room, requester.user_id, requester.user_id, content)
 
     def invite(self, requester: Requester, room_id: RoomId, target: UserId, reason: str | None = None) -> None:

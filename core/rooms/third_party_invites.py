@@ -76,8 +76,18 @@ class ThirdPartyInvites:
         self._plugins = plugins
         self._looks_up = looks_up
 
-    def invite(self, requester: Requester, room_id: RoomId, who: Address, reason: str | None = None) -> None:
-        """Invite whoever has the address. Raises MatrixError, that of the identity server included."""
+    def invite(
+        self,
+        requester: Requester,
+        room_id: RoomId,
+        who: Address,
+        reason: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Invite whoever has the address. Raises MatrixError, that of the identity server included.
+
+        `extra` goes into the content of the invite where the address is somebody's, such as `is_direct`.
+        """
         room = self._access.joined(requester, room_id)
         self._plugins.require(
             permissions.user_may_send_3pid_invite,
@@ -91,7 +101,8 @@ class ThirdPartyInvites:
         if self._looks_up:
             found = self._book.lookup(who.id_server, who.id_access_token, who.medium, who.address)
         if found is not None and is_user_id(found):
-            self._memberships.invite(requester, room_id, UserId(found), reason)
+            fields = {**(extra or {}), **({} if reason is None else {"reason": reason})}
+            self._memberships.send_invite(requester, room, UserId(found), fields)
             return
         kept = self._book.store_invite(who.id_server, who.id_access_token, self._letter(requester, room, who))
         token, content = _content(kept, who.id_server)

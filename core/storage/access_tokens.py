@@ -67,6 +67,7 @@ class AccessToken:
     is_locked: bool
     is_suspended: bool
     appservice_id: str | None
+    consent_version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,15 @@ class AccessTokenStore:
         """The token of this hash, expired or not, or None."""
         row = self._database.row(
             "SELECT t.token_nid, t.user_nid, u.user_id, t.device_nid, d.device_id, t.expires_ms, t.refresh_nid, "
-            "t.is_used, u.is_guest, u.is_admin, u.is_deactivated, u.is_locked, u.is_suspended, u.appservice_id "
+            "t.is_used, u.is_guest, u.is_admin, u.is_deactivated, u.is_locked, u.is_suspended, u.appservice_id, "
+            "u.consent_version "
             "FROM access_tokens t JOIN users u ON u.user_nid = t.user_nid "
             "LEFT JOIN devices d ON d.device_nid = t.device_nid WHERE t.token_hash = ?",
             (token_hash,),
         )
         if row is None:
             return None
-        values = (*row[:7], *(bool(flag) for flag in row[7:13]), row[13])
+        values = (*row[:7], *(bool(flag) for flag in row[7:13]), *row[13:])
         return AccessToken(*values)
 
     def find_refresh_in(self, transaction: Transaction, token_hash: bytes) -> RefreshToken | None:

@@ -106,6 +106,13 @@ class CrossSigningStore:
                 (user_nid, USAGES.index(usage)),
             )
 
+    def remove_all(self, transaction: Transaction, user_nid: UserNid) -> None:
+        """Drop the keys of a user whose account ends, what they signed and what was signed of theirs, and tell of it."""
+        self.remove(transaction, user_nid, USAGES)
+        self.forget_signatures_by(transaction, user_nid)
+        self.forget_signatures_of(transaction, user_nid)
+        transaction.log(Kind.DEVICE_LIST, user_nid, user_nid)
+
     def signatures_by(self, signer_nid: UserNid, target_nids: Collection[UserNid]) -> dict[UserNid, UserSignature]:
         """What one user signed, of some others' keys."""
         rows = self._database.rows_in(

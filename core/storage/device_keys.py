@@ -70,9 +70,13 @@ class DeviceKeyStore:
         return [DeviceKeys._make(row) for row in rows]
 
     def version_of(self, user_id: str) -> int | None:
-        """A number that grows with each change of a local user's device list; None for who has no account here."""
+        """A number that grows with each change of a local user's device list; None for who has no account here.
+
+        It is that of the last announcement to other servers; before the first one, that of the newest change.
+        """
         version: int | None = self._database.value(
-            "SELECT COALESCE(MAX(l.position), 0) FROM users u "
+            "SELECT COALESCE((SELECT a.stream_id FROM announced_devices a WHERE a.user_nid = u.user_nid), "
+            "MAX(l.position), 0) FROM users u "
             "LEFT JOIN log l ON l.subject = u.user_nid AND l.reference = u.user_nid AND l.kind = ? "
             "WHERE u.user_id = ? GROUP BY u.user_nid",
             (int(Kind.DEVICE_LIST), user_id),

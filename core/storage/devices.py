@@ -69,6 +69,8 @@ RemovalListener = Callable[[Transaction, UserNid, Sequence[DeviceNid]], None]
 
 _COLUMNS = "device_nid, user_nid, device_id, display_name, created_ms, last_seen_ms, last_seen_ip, last_seen_user_agent"
 
+_AWAKE = "device_nid NOT IN (SELECT device_nid FROM dehydrated_devices)"
+
 
 class DeviceStore:
     """Reads and writes devices."""
@@ -99,16 +101,39 @@ class DeviceStore:
         )
         return nid
 
+    def nids_in(self, transaction: Transaction, user_nid: UserNid) -> list[DeviceNid]:
+        """All devices of a user, the dehydrated one included."""
+        return [row[0] for row in transaction.rows("SELECT device_nid FROM devices WHERE user_nid = ?", (user_nid,))]
+
     def longest_unseen_in(self, transaction: Transaction, user_nid: UserNid, keep: int) -> list[DeviceNid]:
-        """The devices beyond the `keep` most recently seen or made ones; usually none, at the cost of a count."""
+        """The devices beyond the `keep` most recently seen or made ones; usually none, at the cost of a count.
+
+        A dehydrated device, which is never seen, is not among them.
+        """
         count = transaction.value("SELECT COUNT(*) FROM devices WHERE user_nid = ?", (user_nid,))
         if count <= keep:
             return []
         rows = transaction.rows(
-            "SELECT device_nid FROM devices WHERE user_nid = ? ORDER BY COALESCE(last_seen_ms, created_ms) LIMIT ?",
+            f"SELECT device_nid FROM devices WHERE user_nid = ? AND {_AWAKE} "
+            "ORDER BY COALESCE(last_seen_ms, created_ms) LIMIT ?",
             (user_nid, count - keep),
         )
         return [row[0] for row in rows]
+
+    def unseen_since(self, before_ms: int, limit: int) -> list[tuple[UserNid, DeviceId]]:
+        """Devices that nobody has used since a time, dehydrated ones apart. Cost: reads the table."""
+        return self._database.rows(
+            f"SELECT user_nid, device_id FROM devices WHERE COALESCE(last_seen_ms, created_ms) < ? AND {_AWAKE} LIMIT ?",
+            (before_ms, limit),
+        )
+
+    def forget_addresses(self, transaction: Transaction, before_ms: int) -> int:
+        """Forget from where, and with what, devices were seen that were last seen before a time; how many."""
+        return transaction.run(
+            "UPDATE devices SET last_seen_ip = NULL, last_seen_user_agent = NULL "
+            "WHERE last_seen_ms < ? AND last_seen_ip IS NOT NULL",
+            (before_ms,),
+        )
 
     def add(self, transaction: Transaction, device: Device) -> None:
         """Insert a device; the caller has made sure that there is none of its id."""

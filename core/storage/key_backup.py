@@ -173,6 +173,11 @@ class KeyBackupStore:
         where, params = _where(user_nid, version, room_id, session_id)
         return transaction.run(f"DELETE FROM key_backup_keys WHERE {where}", params)
 
+    def remove_all(self, transaction: Transaction, user_nid: UserNid) -> None:
+        """Drop every version of a user whose account ends, with its keys."""
+        transaction.run("DELETE FROM key_backup_keys WHERE user_nid = ?", (user_nid,))
+        transaction.run("DELETE FROM key_backup_versions WHERE user_nid = ?", (user_nid,))
+
     def _find(
         self, source: Database | Transaction, user_nid: UserNid, version: int | None, lock: str
     ) -> BackupVersion | None:

@@ -128,20 +128,19 @@ class OneTimeKeyStore:
         if not device_nids:
             return {}
         devices = list(device_nids)
-        oldest = transaction.rows(
-            "SELECT (SELECT MIN(o.key_nid) FROM one_time_keys o WHERE o.device_nid = d.device_nid AND o.algorithm = ?) "
-            f"FROM devices d WHERE d.device_nid IN ({marks(len(devices))})",
+        rows = transaction.rows(
+            "SELECT k.key_nid, k.device_nid, k.key_id, k.body FROM devices d JOIN one_time_keys k ON k.key_nid = "
+            "(SELECT MIN(o.key_nid) FROM one_time_keys o WHERE o.device_nid = d.device_nid AND o.algorithm = ?) "
+            f"WHERE d.device_nid IN ({marks(len(devices))})",
             (algorithm, *devices),
         )
-        nids = [row[0] for row in oldest if row[0] is not None]
-        if not nids:
+        if not rows:
             return {}
-        among = f"FROM one_time_keys WHERE key_nid IN ({marks(len(nids))})"
-        rows = transaction.rows(f"SELECT device_nid, key_id, body {among}", nids)
-        deleted = transaction.run(f"DELETE {among}", nids)
-        if deleted != len(rows) or deleted != len(nids):
+        nids = [row[0] for row in rows]
+        deleted = transaction.run(f"DELETE FROM one_time_keys WHERE key_nid IN ({marks(len(nids))})", nids)
+        if deleted != len(nids):
             raise RuntimeError(f"of {len(nids)} one-time keys only {deleted} were still there, under our lock")
-        return {row[0]: UploadedKey(algorithm, row[1], row[2]) for row in rows}
+        return {row[1]: UploadedKey(algorithm, row[2], row[3]) for row in rows}
 
     def take_fallbacks(
         self, transaction: Transaction, algorithm: str, device_nids: Collection[DeviceNid]

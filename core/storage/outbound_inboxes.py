@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from core.ids import ServerName
 from core.storage.database import Database
@@ -10,6 +11,8 @@ from core.storage.tables import BigIntegerField, BytesField, MatrixStringField, 
 from core.storage.writer import Transaction, Writer
 
 SEQUENCE = "outbound_inboxes"
+KEPT_PER_SERVER = 50_000
+"""How many messages wait for a server that does not come back; the newest stay."""
 
 
 class OutboundMessage(Table):
@@ -57,3 +60,20 @@ class OutboundInboxStore:
     def servers(self) -> list[ServerName]:
         """The servers that something is waiting for."""
         return [ServerName(row[0]) for row in self._database.rows("SELECT DISTINCT server_name FROM outbound_inboxes")]
+
+    def trim(self) -> int:
+        """Drop the oldest messages for servers that are away for good; how many. Cost: reads the index."""
+        rows = self._database.rows(
+            "SELECT server_name, COUNT(*) FROM outbound_inboxes GROUP BY server_name HAVING COUNT(*) > ?",
+            (KEPT_PER_SERVER,),
+        )
+        for server, count in rows:  # few: only those who are far behind
+            self._writer.submit(partial(self._drop_oldest, server=server, count=count - KEPT_PER_SERVER))
+        return sum(count - KEPT_PER_SERVER for _, count in rows)
+
+    def _drop_oldest(self, transaction: Transaction, server: str, count: int) -> None:
+        last = transaction.value(
+            "SELECT message_nid FROM outbound_inboxes WHERE server_name = ? ORDER BY message_nid LIMIT 1 OFFSET ?",
+            (server, count - 1),
+        )
+        transaction.run("DELETE FROM outbound_inboxes WHERE server_name = ? AND message_nid <= ?", (server, last))

@@ -36,10 +36,24 @@ class Masquerade(Protocol):
         """
 
 
+class Consent(Protocol):
+    """Who has to accept the server's terms before they do something; implemented by accounts."""
+
+    def check(self, requester: Requester, method: str, path: str) -> None:
+        """Raises: `Forbidden` with `M_CONSENT_NOT_GIVEN` and `consent_uri`."""
+
+
 class Gate:
     """Authentication and limits for the views. One per server."""
 
-    def __init__(self, tokens: TokenLookup, limits: RateLimiter, masquerade: Masquerade | None = None) -> None:
+    def __init__(
+        self,
+        tokens: TokenLookup,
+        limits: RateLimiter,
+        masquerade: Masquerade | None = None,
+        consent: Consent | None = None,
+    ) -> None:
+        self._consent = consent
         self._tokens = tokens
         self._limits = limits
         self._masquerade = masquerade
@@ -48,7 +62,7 @@ class Gate:
         """The caller.
 
         Raises: `MissingToken`, `UnknownToken`, and `Forbidden` (`M_GUEST_ACCESS_FORBIDDEN`) for guests unless
-        `allow_guest`, or `M_USER_SUSPENDED` for what suspended users may not do.
+        `allow_guest`, `M_USER_SUSPENDED` for what suspended users may not do, or `M_CONSENT_NOT_GIVEN`.
         Spec: Client-Server API, "Using access tokens", "Account suspension".
         """
         token = access_token(request)
@@ -65,6 +79,8 @@ class Gate:
             raise Forbidden("Guests may not do this; register an account.", errcode="M_GUEST_ACCESS_FORBIDDEN")
         if requester.is_suspended and is_forbidden_while_suspended(request.method, request.path):
             raise Forbidden("This account is suspended and may not do this.", errcode="M_USER_SUSPENDED")
+        if self._consent is not None:
+            self._consent.check(requester, request.method, request.path)
         return requester
 
     def find_requester(self, request: Request) -> Requester | None:

@@ -11,6 +11,7 @@ from flask import Blueprint
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
+from core.accounts.consent import ConsentRule, consent_rule
 from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
 from core.accounts.erased_users import ErasedUsers
@@ -65,6 +66,7 @@ class AccountsPart:
     """The services others use, and what has to be started and stopped."""
 
     gate: Gate
+    consent: ConsentRule | None
     users: UserStore
     profiles: Profiles
     account_data_store: AccountDataStore
@@ -99,32 +101,31 @@ def build_accounts(
 ) -> AccountsPart:
     """Build the part over an open database. The listeners clean up what others keep per device."""
     config, storage, plugins, name = ground.config, ground.storage, ground.plugins, ground.server_name
-    database, writer = storage.database, storage.writer
+    database, writer, limits = storage.database, storage.writer, ground.limits
     users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
-    last_seen = LastSeen(device_store, writer)
+    last_seen, consent = LastSeen(device_store, writer), consent_rule(addresses.terms)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
-    gate = Gate(tokens, ground.limits)
+    gate = Gate(tokens, limits, consent=consent)
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
-    making = Registration(name, users, profile_store, registration_tokens, sessions, storage.interner, writer, plugins)
+    making = _registration(ground, users, profile_store, registration_tokens, sessions)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
-    token_stage = RegistrationTokenStage(registration_tokens)
-    password_stage = PasswordStage(identifiers, passwords, ground.limits)
-    interactive = _interactive(ground, [DummyStage(), token_stage, password_stage, *addresses.stages])
+    by_token, by_password = RegistrationTokenStage(registration_tokens), PasswordStage(identifiers, passwords, limits)
+    interactive = _interactive(ground, [DummyStage(), by_token, by_password, *addresses.stages])
     login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
-    by_password = PasswordLogin(identifiers, passwords, ground.limits)
-    signing_in = Login(_login_methods(ground, by_password, login_tokens), users, sessions, making, plugins, name)
+    methods = _login_methods(ground, PasswordLogin(identifiers, passwords, limits), login_tokens)
+    signing_in = Login(methods, users, sessions, making, plugins, name)
     registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
     registering.ask_for(addresses.flows, addresses.shown)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)
-    for follow in (tokens.follow, profiles.follow, erased.follow):
-        storage.tail.follow(follow)
+    for follower in (tokens, profiles, erased):
+        storage.tail.follow(follower.follow)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),
-        registration.blueprint(registering, token_stage, gate, name),
+        registration.blueprint(registering, by_token, gate, name),
         whoami.blueprint(gate),
         *_own_blueprints(ground, profiles, account_data_store, rules, filters, gate),
         devices.blueprint(Devices(device_store, last_seen, writer), gate),
@@ -134,6 +135,7 @@ def build_accounts(
     ]
     return AccountsPart(
         gate,
+        consent,
         users,
         profiles,
         account_data_store,
@@ -150,6 +152,20 @@ def build_accounts(
         erased,
         blueprints,
     )
+
+
+def _registration(
+    ground: Ground,
+    users: UserStore,
+    profiles: ProfileStore,
+    tokens: RegistrationTokenStore,
+    sessions: Sessions,
+) -> Registration:
+    """Who makes accounts; the name under which the server speaks to its users is kept for it."""
+    storage, speaker = ground.storage, (ground.config.rooms.server_notices or {}).get("system_mxid_localpart")
+    reserved = frozenset([speaker]) if isinstance(speaker, str) else frozenset()
+    stores, name = (users, profiles, tokens), ground.server_name
+    return Registration(name, *stores, sessions, storage.interner, storage.writer, ground.plugins, reserved=reserved)
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:

@@ -12,7 +12,7 @@ from core.api.client import cross_signing, dehydrated_device, device_management,
 from core.encryption.claims import KeyClaims
 from core.encryption.cross_signing import CrossSigning
 from core.encryption.dehydrated_devices import DehydratedDevices
-from core.encryption.departures import DeviceDepartures
+from core.encryption.departures import AccountDepartures, DeviceDepartures
 from core.encryption.device_lists import DeviceLists
 from core.encryption.key_backup import KeyBackup
 from core.encryption.key_counts import KeyCounts
@@ -23,6 +23,7 @@ from core.encryption.signatures import SignatureUploads
 from core.encryption.sync_sections import DeviceListSection, KeyCountSection, ToDeviceSection
 from core.encryption.to_device import ToDevice
 from core.encryption.uploads import KeyUploads
+from core.errors import InvalidParam
 from core.ids import Requester
 from core.storage.cross_signing import CrossSigningStore
 from core.storage.device_keys import DeviceKeyStore
@@ -67,6 +68,8 @@ def build_encryption(
     uploads = KeyUploads(accounts.devices, device_keys, one_time_keys, cross_keys, writer)
     queries = KeyQueries(name, device_keys, cross_keys, interner, remote)
     claims = KeyClaims(name, one_time_keys, messages, remote, writer)
+    backups = KeyBackupStore(database)
+    accounts.deactivation.listen(AccountDepartures(cross_keys, backups).forget)
     crossing = CrossSigning(database, cross_keys, device_keys, writer)
     signatures = SignatureUploads(name, database, accounts.users, cross_keys, device_keys, interner, remote, writer)
     sending = ToDevice(name, messages, inboxes, writer, wall_clock_ms)
@@ -80,7 +83,7 @@ def build_encryption(
     blueprints = [
         keys.blueprint(uploads, queries, claims, lists, _position_of, gate),
         cross_signing.blueprint(crossing, signatures, accounts.interactive, gate),
-        key_backup.blueprint(KeyBackup(KeyBackupStore(database), writer), gate),
+        key_backup.blueprint(KeyBackup(backups, writer), gate),
         to_device.blueprint(sending, gate),
         device_management.blueprint(accounts.sessions, accounts.interactive, gate),
         dehydrated_device.blueprint(sleeping, gate),
@@ -99,4 +102,8 @@ def build_encryption(
 
 
 def _position_of(token: str) -> int:
-    return SyncToken.parse(token).position
+    """Raises: `InvalidParam`."""
+    try:
+        return SyncToken.parse(token).position
+    except InvalidParam as error:
+        raise InvalidParam(f"{token[:100]!r} is no token: it must be the next_batch of an earlier sync.") from error

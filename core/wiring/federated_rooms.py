@@ -51,6 +51,7 @@ from core.wiring.encryption import EncryptionPart
 from core.wiring.federation import FederationGround
 from core.wiring.ground import Ground
 from core.wiring.receipts import ReceiptsPart
+from core.wiring.remote_devices import RemoteDevicesPart
 from core.wiring.rooms import RoomsPart
 
 
@@ -80,6 +81,7 @@ def build_federated_rooms(
     rooms: RoomsPart,
     receipts: ReceiptsPart,
     federation: FederationGround,
+    remote_devices: RemoteDevicesPart,
 ) -> FederatedRoomsPart:
     """Build the part over an open database."""
     storage, name, key, graph = ground.storage, ground.server_name, ground.signing_key, rooms.graph
@@ -99,7 +101,7 @@ def build_federated_rooms(
         name,
         key,
     )
-    serving = Serving(graph, chains, participation, EventTimeStore(storage.database))
+    serving = Serving(graph, chains, participation, EventTimeStore(storage.database), accounts.erased)
     gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
     backfill = Backfill(graph, federation.graphs, received, gaps)
     history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
@@ -109,15 +111,9 @@ def build_federated_rooms(
     graph.write.endorser.wire(policies)
     welcome = Welcome(graph, policies, ground.plugins)
     inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
-    edus = InboundEdus(
-        graph,
-        participation,
-        receipts.typing,
-        receipts.receipts,
-        encryption.to_device,
-        storage.writer,
-        ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED),
-    )
+    contributed = ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED)
+    takers = receipts.typing, receipts.receipts, encryption.to_device, remote_devices.known
+    edus = InboundEdus(graph, participation, *takers, contributed)
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
     return FederatedRoomsPart(
@@ -130,7 +126,7 @@ def build_federated_rooms(
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
             policy.blueprint(own_policy, federation.gate),
-            user_keys.blueprint(encryption.queries, encryption.claims, federation.gate),
+            _user_keys(ground, encryption, federation),
         ],
     )
 
@@ -142,6 +138,11 @@ def _own_policy_server(ground: Ground, graph: Graph, participation: Participatio
         return None
     keys = read_signing_keys(replace(ground.config.keys, signing_key=None, signing_key_path=path))
     return OwnPolicyServer(graph, participation, ground.plugins, ground.server_name, keys[0][1])
+
+
+def _user_keys(ground: Ground, encryption: EncryptionPart, federation: FederationGround) -> Blueprint:
+    with_names = ground.config.federation.allow_device_name_lookup_over_federation
+    return user_keys.blueprint(encryption.queries, encryption.claims, federation.gate, with_names=with_names)
 
 
 def _remote_memberships(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from core.encryption.queries import KeyQueries
+from core.federation.device_announcements import DeviceAnnouncements
 from core.federation.outbound_inboxes import OutboundInboxes
 from core.federation.senders import Senders
+from core.storage.announced_devices import AnnouncedDevicesStore
 from core.storage.outbound_destinations import OutboundDestinationStore
+from core.storage.outbound_device_lists import OutboundDeviceListStore
 from core.storage.outbound_inboxes import OutboundInboxStore
 from core.storage.outbound_relays import OutboundRelayStore
 from core.wiring.federation import FederationGround
@@ -23,6 +26,13 @@ def build_senders(
 ) -> Senders:
     """Build the part over an open database."""
     storage = ground.storage
+    announcements = DeviceAnnouncements(
+        queries,
+        AnnouncedDevicesStore(storage.database),
+        OutboundDeviceListStore(storage.database, storage.writer),
+        storage.writer,
+        ground.config.federation.allow_device_name_lookup_over_federation,
+    )
     return Senders(
         rooms.graph,
         storage.log,
@@ -33,5 +43,5 @@ def build_senders(
         federation.backoff,
         federation.allowed,
         inboxes,
-        queries,
+        announcements,
     )

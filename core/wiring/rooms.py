@@ -102,6 +102,7 @@ class RoomsPart:
     personal: PersonalSettings
     related: RelatedEventStore
     bundles: RelationBundles
+    creation: RoomCreation
     memberships: Memberships
     sending: Sending
     delayed: DelayedEvents
@@ -118,7 +119,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     writer, database = storage.writer, storage.database
     graph, viewing = _graph(ground)
     ignored, invite_permissions = IgnoredUsers(data), InvitePermissions(data)
-    alias_store, published = RoomAliasStore(database), PublishedRoomStore(database)
+    alias_store, published = stores = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     client_events = _client_events(ground, accounts, graph, viewing, bundles)
@@ -132,12 +133,12 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     )
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     delayed = _delayed_events(ground, accounts, graph, access, sending, memberships)
-    creation = RoomCreation(graph, memberships, aliases, alias_store, published, writer, profiles, plugins, name)
+    by_address = _by_address(ground, graph, access, memberships, profiles, book)
+    creation = RoomCreation(graph, memberships, by_address, aliases, *stores, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events, elsewhere)
     for follower in (ignored, invite_permissions, bundles, reading):
         storage.tail.follow(follower.follow)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of, elsewhere)
-    by_address = _by_address(ground, graph, access, memberships, profiles, book)
     pending = _pending_invites(ground, accounts, graph, residents, remote, profiles)
     return RoomsPart(
         graph=graph,
@@ -155,6 +156,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
         personal=personal,
         related=related,
         bundles=bundles,
+        creation=creation,
         memberships=memberships,
         sending=sending,
         delayed=delayed,

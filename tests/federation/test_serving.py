@@ -108,3 +108,23 @@ def test_a_server_that_is_not_in_the_room_reads_nothing(alpha, remote):
         guest.call("POST", f"/v1/get_missing_events/{quote(room_id)}", {"earliest_events": [], "latest_events": []}),
     ]
     assert {answer.status_code for answer in answers} == {403}
+
+
+def test_what_an_erased_user_sent_is_redacted_for_servers_that_came_later(alpha, remote):
+    alice, bob = alpha.register(), alpha.register()
+    room_id = alice.create_room(preset="public_chat")
+    bob.join(room_id)
+    early = bob.send(room_id, "early")
+    guest = Guest(remote, alpha, room_id)
+    guest.join()
+    late = bob.send(room_id, "late")
+    password = {"type": "m.login.password", "password": "pässword"}
+    bob.post("/v3/account/deactivate", {"erase": True, "auth": password})
+    last = alice.send(room_id, "end")
+    assert bodies(read(guest, "event", early).json()["pdus"]) == [None]
+    assert bodies(read(guest, "event", late).json()["pdus"]) == ["late"]
+    found = read(guest, "backfill", room_id, v=last, limit=20).json()["pdus"]
+    assert [body for body in bodies(found) if body] == ["end", "late"]
+    between = {"earliest_events": [], "latest_events": [late], "limit": 20}
+    missing = guest.call("POST", f"/v1/get_missing_events/{quote(room_id)}", between).json()["events"]
+    assert "early" not in bodies(missing)

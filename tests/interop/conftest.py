@@ -10,6 +10,8 @@ import pytest
 
 from tests.servers.trellis import Server
 
+SCRIPTS = Path(__file__).parent / "scripts"
+
 
 @pytest.fixture(scope="session")
 def interop_python():
@@ -29,7 +31,7 @@ def run_script(interop_python):
     """Run one of the scripts beside this file there; what it printed."""
 
     def run(name: str, *arguments: str) -> str:
-        script = Path(__file__).parent / "scripts" / name
+        script = SCRIPTS / name
         done = subprocess.run([interop_python, script, *arguments], capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -44,3 +46,19 @@ def server(tmp_path_factory):
     server.start()
     yield server
     server.stop()
+
+
+def run_with_restarts(command: list[object], server: Server) -> str:
+    """Run a program, which may print `restart` or `kill` and then waits for a line; the last line it printed."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([str(one) for one in command], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        line = ""
+        for line in process.stdout:
+            if line.strip() in {"restart", "kill"}:
+                (server.stop if line.strip() == "restart" else server.kill)()
+                server.start()
+                process.stdin.write("done\n")
+                process.stdin.flush()
+        errors = process.stderr.read()
+    assert process.returncode == 0, line + errors[-5000:]
+    return line.strip()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from tests.interop.conftest import SCRIPTS, run_with_restarts
 from tests.servers.trellis import ROOT, Server
 
 
@@ -23,3 +24,11 @@ def test_accounts_made_by_hsctl_talk_too(tmp_path, run_script):
         assert "talked" in run_script("nio_conversation.py", server.base, *people, "secret")
     finally:
         server.stop()
+
+
+def test_an_encrypted_conversation_survives_restarts_and_new_devices(server, interop_python, tmp_path):
+    alice, bob = server.register(password="secret"), server.register(password="secret")
+    people = (alice.user_id, bob.user_id, "secret", str(tmp_path))
+    assert (
+        run_with_restarts([interop_python, SCRIPTS / "nio_encryption.py", server.base, *people], server) == "understood"
+    )

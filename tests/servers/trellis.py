@@ -140,6 +140,15 @@ class Server:
         found = answer.json()
         return User(self.base, found["user_id"], found["access_token"], found["device_id"])
 
+    def login(self, user: User, password: str = "pässword", device_id: str | None = None) -> User:
+        """Another session of an account."""
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user.user_id}}
+        wanted = {**body, "password": password, **({"device_id": device_id} if device_id else {})}
+        answer = requests.post(f"{self.base}/_matrix/client/v3/login", json=wanted, timeout=30)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        return User(self.base, found["user_id"], found["access_token"], found["device_id"])
+
     def _end(self, sig: int) -> int | None:
         if self.process is None:
             return None

@@ -70,6 +70,8 @@ def blueprint(
         gate.limit(requester, "rc_room_creation")
         raw = read_body(request)
         options = load_object(body, raw)
+        for _ in options["invite_3pid"]:
+            gate.limit(requester, "rc_third_party_invite")
         room = _new_room(options, server_name, default_version, encrypted_presets)
         return json_reply({"room_id": creation.create(requester, room, raw)})
 

@@ -72,6 +72,8 @@ def blueprint(
             return json_reply(_answer(*registering.register_guest(wanted), server_name))
         fields = load_object(register_body, body)
         auth = body.pop("auth", None)
+        if isinstance(auth, dict) and auth.get("type") == token_stage.type:  # or guessing would be free here
+            gate.limit(ip, "rc_registration_token_validity")
         operation = Operation("POST", request.path, body)
         origin = Origin(ip, request.environ.get("HTTP_USER_AGENT", ""))
         session = None if fields["inhibit_login"] else wanted

@@ -18,8 +18,8 @@ from core.web.schemas import json_reply
 MAX_USERS = 10_000
 
 
-def blueprint(queries: KeyQueries, claims: KeyClaims, gate: ServerGate) -> Blueprint:
-    """Keys of devices."""
+def blueprint(queries: KeyQueries, claims: KeyClaims, gate: ServerGate, *, with_names: bool) -> Blueprint:
+    """Keys of devices, with the names of these where the administrator lets others know them."""
     bp = Blueprint("federation_user_keys", __name__)
 
     @bp.post("/_matrix/federation/v1/user/keys/query")
@@ -29,7 +29,7 @@ def blueprint(queries: KeyQueries, claims: KeyClaims, gate: ServerGate) -> Bluep
         for user_id, devices in wanted.items():
             if not isinstance(devices, list) or not all(isinstance(one, str) for one in devices):
                 raise BadJson(f"'device_keys.{user_id}' must be a list of device ids, not {kind_of(devices)}.")
-        parts = queries.query_here(checked_wanted(wanted), None)
+        parts = queries.query_here(checked_wanted(wanted), None, with_names)
         parts.pop("user_signing_keys", None)
         members = [b'"%b":{%b}' % (name.encode(), _members(users)) for name, users in parts.items()]
         return json_reply(b"{%b}" % b",".join(members))
@@ -49,7 +49,7 @@ def blueprint(queries: KeyQueries, claims: KeyClaims, gate: ServerGate) -> Bluep
         gate.authenticate(request)
         if server_of(user_id) != gate.server_name:
             raise NotFound("The user is not of this server.")
-        return json_reply(queries.device_list(UserId(user_id), with_names=True))
+        return json_reply(queries.device_list(UserId(user_id), with_names))
 
     def _ours(key: str) -> dict[str, Any]:
         """What the body asks of local users; others are passed over."""

@@ -52,9 +52,10 @@ class ServerCalls:
         shapes.objects(server, found, "chunk")
         return found
 
-    def devices(self, user_id: UserId, server: ServerName) -> dict[str, Any]:
+    def devices(self, user_id: UserId, server: ServerName, timeout_ms: int) -> dict[str, Any]:
         """A user's devices, the number of the list's version (`stream_id`), and cross-signing keys."""
-        found = self._client.get(server, path_of(f"{_V1}/user/devices", user_id))
+        patience = Patience(timeout_ms, 0, 0)
+        found = self._client.get(server, path_of(f"{_V1}/user/devices", user_id), patience=patience)
         shapes.objects(server, found, "devices")
         return found
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import sqlite3
 from urllib.parse import quote
 
 import pytest
 import requests
 
+from tests.servers.device_keys import ClientDevice, Identity
 from tests.servers.trellis import Refused, Server, User
 
 PASSWORD = {"type": "m.login.password", "password": "pässword"}
@@ -168,6 +170,25 @@ def test_newcomers_see_what_an_erased_user_sent_only_redacted(server, alice, bob
     carol.join(room)
     assert texts(alice, room) == ["hello", "secret"]
     assert texts(carol, room) == ["hello", None]
+
+
+def test_a_deactivated_account_leaves_no_keys_behind(server, alice, bob):
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+    identity = Identity(bob.user_id)
+    bob.post("/v3/keys/device_signing/upload", identity.body())
+    bob.post("/v3/keys/upload", {"device_keys": ClientDevice(bob.user_id, bob.device_id).keys()})
+    version = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": "a"}}
+    bob.post("/v3/room_keys/version", version)
+    assert alice.post("/v3/keys/query", {"device_keys": {bob.user_id: []}})["master_keys"] != {}
+    bob.post("/v3/account/deactivate", {"auth": PASSWORD})
+    found = alice.post("/v3/keys/query", {"device_keys": {bob.user_id: []}})
+    assert (found["device_keys"], found["master_keys"]) == ({bob.user_id: {}}, {})
+    with sqlite3.connect(server.folder / "hs.db") as database:
+        kept = database.execute("SELECT COUNT(*) FROM key_backup_versions v JOIN users u USING (user_nid) "
+                                "WHERE u.user_id = ?", (bob.user_id,)).fetchone()  # fmt: skip
+    database.close()
+    assert kept == (0,)
 
 
 def test_a_login_token_signs_one_client_in_once(server, alice):

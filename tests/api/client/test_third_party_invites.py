@@ -106,3 +106,17 @@ def test_what_the_identity_server_refuses_is_told(world):
     with pytest.raises(Refused) as refused:
         invite(alice, room, identity, medium="pigeon")
     assert refused.value.status == 400
+
+
+def test_a_new_room_invites_addresses_too(world):
+    server, identity = world
+    alice, bob = server.register(), server.register()
+    address = {"medium": "email", "id_server": identity.name, "id_access_token": "token"}
+    identity.known = {"a@b.c": bob.user_id}
+    alice.create_room(invite_3pid=[{**address, "address": "a@b.c"}], is_direct=True)
+    (room,) = bob.sync()["rooms"]["invite"].values()
+    member = next(one for one in room["invite_state"]["events"] if one.get("state_key") == bob.user_id)
+    assert member["content"]["is_direct"] is True
+    identity.known = {}
+    room = alice.create_room(invite_3pid=[{**address, "address": "b@b.c"}])
+    assert alice.get(f"/v3/rooms/{quote(room)}/state/m.room.third_party_invite/t0k")["display_name"] == "b..."
