@@ -23,6 +23,7 @@ from core.federation.outbound_queue import OutboundQueue
 from core.federation.parcels import MAX_EDUS, MAX_PDUS, Edu, Parcel
 from core.federation.remote_errors import RemoteRefusal
 from core.ids import EventNid, ServerName
+from core.storage.outbound_destinations import Told
 
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_REFUSAL_PAUSE_SECONDS = 600.0
@@ -66,6 +67,10 @@ class DestinationSender:
         """Up to where every event was delivered."""
         return self._queue.position
 
+    def unnoted(self) -> Told | None:
+        """The position that is to go on record, None where it is there already."""
+        return self._queue.unnoted()
+
     def start(self, upto: int = 0) -> None:
         """Begin; what lies between the cursor and `upto` is read from the log."""
         self._queue.must_read(upto)
@@ -74,7 +79,7 @@ class DestinationSender:
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """End; a transaction on its way is sent again after the next start."""
+        """End; a transaction on its way, and what was not noted, is sent again after the next start."""
         if self._greenlet is not None:
             self._greenlet.kill()
 
