@@ -74,7 +74,9 @@ class App:
         self.federated_rooms = build_federated_rooms(
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation
         )
-        self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
+        self.control = build_control(
+            self.ground, self.accounts, self.addresses, self.management, self.federated_rooms.doctor.commands()
+        )
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         self.wsgi = self._wsgi(config)
         consumers: list[Consumer] = [

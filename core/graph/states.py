@@ -114,6 +114,10 @@ class RoomStates:
         tip = self._tips.get(room)
         return self._state(tip.state, StateRef(tip.line, tip.index))
 
+    def extremities(self, room: RoomNid) -> list[StoredEvent]:
+        """The forward extremities: what the next event follows."""
+        return list(self._tips.get(room).extremities.values())
+
     def member_counts(self, room: RoomNid) -> tuple[int, int]:
         """(joined, invited) members of the current state."""
         tip = self._tips.get(room)
