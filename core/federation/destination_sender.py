@@ -34,6 +34,20 @@ _KINDS = ("events", "messages", "edus")
 logger = logging.getLogger(__name__)
 
 
+class SharedLimits:
+    """What all senders share, so that hundreds of them that have something to say at once leave room for others."""
+
+    def __init__(self, catching_up_at_once: int) -> None:
+        self.catching_up = BoundedSemaphore(catching_up_at_once)
+        """How many of them tell of an outage at the same time."""
+        self._turn = BoundedSemaphore(1)
+
+    def await_turn(self) -> None:
+        """Return to one sender after another, each after everybody else's requests have been looked at."""
+        with self._turn:
+            gevent.sleep(0)
+
+
 class DestinationSender:
     """Sends to one server. Everything but `stop` returns at once."""
 
@@ -43,15 +57,14 @@ class DestinationSender:
         queue: OutboundQueue,
         calls: ServerCalls,
         backoff: Backoff,
-        catching_up: BoundedSemaphore,
+        shared: SharedLimits,
     ) -> None:
-        """`catching_up` is shared by all senders, and limits how many of them tell of an outage at once."""
         self.server = queue.server
         self._origin = origin
         self._queue = queue
         self._calls = calls
         self._backoff = backoff
-        self._catching_up = catching_up
+        self._shared = shared
         self._was_away = False
         self._must_announce = False
         self._refusals = 0
@@ -136,6 +149,7 @@ class DestinationSender:
 
     def _send_next(self) -> bool:
         """Send a transaction; False where there is nothing left to say."""
+        self._shared.await_turn()
         if self._was_away:
             self._catch_up()
         parcel = self._next_parcel()
@@ -204,7 +218,7 @@ class DestinationSender:
 
     def _catch_up(self) -> None:
         """After an outage: where there is much to tell, the newest event of each room, the newest rooms first."""
-        with self._catching_up:
+        with self._shared.catching_up:
             newest = self._queue.newest_of_rooms()
             position = self._queue.position
             for start in range(0, len(newest), MAX_PDUS):

@@ -16,14 +16,13 @@ from typing import Any
 import gevent
 import orjson
 from gevent.event import Event as Signal
-from gevent.lock import BoundedSemaphore
 
 from core.encryption.queries import KeyQueries
 from core.events.signatures import signatures_of
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
-from core.federation.destination_sender import DestinationSender
+from core.federation.destination_sender import DestinationSender, SharedLimits
 from core.federation.outbound_inboxes import OutboundInboxes
 from core.federation.outbound_queue import OutboundQueue
 from core.federation.parcels import Edu
@@ -87,7 +86,7 @@ class Senders:
         self._has_work = Signal()
         self._greenlet: gevent.Greenlet | None = None
         self._besides: list[gevent.Greenlet] = []
-        self._catching_up = BoundedSemaphore(CATCHING_UP_AT_ONCE)
+        self._shared = SharedLimits(CATCHING_UP_AT_ONCE)
         backoff.on_revival(self._revive)
 
     def start(self) -> None:
@@ -273,6 +272,6 @@ class Senders:
 
     def _add(self, told: Told, name: ServerName) -> DestinationSender:
         queue = OutboundQueue(name, told, self._store, self._inboxes.store, self._graph.events, self._ours)
-        sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._catching_up)
+        sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._shared)
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender
