@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import gevent
 import pytest
@@ -17,6 +13,7 @@ from core.events.server_keys import build_server_keys
 from core.events.signatures import sign_event
 from tests.servers.federating import FederatingServer
 from tests.servers.guest_server import Guest
+from tests.servers.pinging import pinging
 from tests.servers.remote import running
 
 SERVERS = 300
@@ -109,30 +106,3 @@ def test_a_first_message_reaches_a_room_of_500_servers_and_clients_notice_nothin
                 gevent.sleep(0.05)
     assert slowest[0] < 1
     assert "Too many open files" not in frugal.output()
-
-
-PING = """
-import sys, time, http.client, threading
-host, port, token = sys.argv[1:]
-stop, slowest = threading.Event(), 0
-threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-connection = http.client.HTTPConnection(host, int(port), timeout=30)
-while not stop.is_set():
-    begun = time.monotonic()
-    connection.request("GET", "/_matrix/client/v3/account/whoami", headers={"Authorization": "Bearer " + token})
-    assert connection.getresponse().read()
-    slowest = max(slowest, time.monotonic() - begun)
-    time.sleep(0.02)
-print(slowest)
-"""
-
-
-@contextmanager
-def pinging(user):
-    """Ask who we are again and again, from a process of its own; afterwards the slowest answer is in the list."""
-    where, slowest = urlsplit(user.base), []
-    command = [sys.executable, "-c", PING, where.hostname, str(where.port), user.token]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield slowest
-        output, _ = process.communicate("")
-    slowest.append(float(output))
