@@ -100,7 +100,7 @@ class RoomDoctor:
                 lines += [f"{visit.server}: {line}" for line in self._repair(found, visit)]
         if is_repairing and self._graph.history.gaps_in(found.room_nid):
             self._fill(found)
-            lines.append("What is missing of the history is being fetched.")
+            lines.append("What is missing between what is here is being fetched.")
         return {"is_well": is_well, "lines": lines}
 
     def _own_state(self, room: RoomName) -> tuple[list[str], bool]:

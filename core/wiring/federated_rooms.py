@@ -110,7 +110,7 @@ def build_federated_rooms(
     policies = PolicyServers(graph, federation.servers, name, None if own_policy is None else own_policy.sign_here)
     graph.write.endorser.wire(policies)
     welcome = Welcome(graph, policies, ground.plugins)
-    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.mend)
     edus = _inbound_edus(ground, graph, participation, encryption, receipts)
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
@@ -162,7 +162,7 @@ def _doctor(
         federation.servers,
         received,
         inbound.stage,
-        history.soon,
+        history.mend,
         ground.server_name,
     )
 
