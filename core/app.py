@@ -80,7 +80,9 @@ class App:
         self.housekeeping = build_housekeeping(
             self.ground, self.accounts, self.addresses, self.encryption, self.notices
         )
-        self.control = build_control(self.ground, self.accounts, self.addresses, self.management)
+        self.control = build_control(
+            self.ground, self.accounts, self.addresses, self.management, self.federated_rooms.doctor.commands()
+        )
         self.media = build_media(self.ground, self.accounts, self.rooms, self.federation)
         self.wsgi = self._wsgi(config)
         consumers: list[Consumer] = [

@@ -24,7 +24,7 @@ from collections.abc import Sequence  # noqa: E402
 from core.config.problems import ConfigError  # noqa: E402
 from core.errors import MatrixError  # noqa: E402
 
-COMMANDS = ("serve", "config", "user", "hash-password", "keys", "db", "media", "graph", "federation", "plugins")
+COMMANDS = ("serve", "config", "user", "hash-password", "keys", "db", "media", "graph", "federation", "room", "plugins")
 """In the order of the help; each is a module of core.cli, `-` spelt `_`, with `add_commands(subparsers)`."""
 
 EXIT_REFUSED = 2

@@ -23,6 +23,7 @@ from core.federation.outbound_queue import OutboundQueue
 from core.federation.parcels import MAX_EDUS, MAX_PDUS, Edu, Parcel
 from core.federation.remote_errors import RemoteRefusal
 from core.ids import EventNid, ServerName
+from core.storage.outbound_destinations import Told
 
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_REFUSAL_PAUSE_SECONDS = 600.0
@@ -31,6 +32,20 @@ _CONTENTS_REFUSED = frozenset({400, 413})
 _KINDS = ("events", "devices", "messages", "edus")
 
 logger = logging.getLogger(__name__)
+
+
+class SharedLimits:
+    """What all senders share, so that hundreds of them that have something to say at once leave room for others."""
+
+    def __init__(self, catching_up_at_once: int) -> None:
+        self.catching_up = BoundedSemaphore(catching_up_at_once)
+        """How many of them tell of an outage at the same time."""
+        self._turn = BoundedSemaphore(1)
+
+    def await_turn(self) -> None:
+        """Return to one sender after another, each after everybody else's requests have been looked at."""
+        with self._turn:
+            gevent.sleep(0)
 
 
 class DestinationSender:
@@ -42,15 +57,14 @@ class DestinationSender:
         queue: OutboundQueue,
         calls: ServerCalls,
         backoff: Backoff,
-        catching_up: BoundedSemaphore,
+        shared: SharedLimits,
     ) -> None:
-        """`catching_up` is shared by all senders, and limits how many of them tell of an outage at once."""
         self.server = queue.server
         self._origin = origin
         self._queue = queue
         self._calls = calls
         self._backoff = backoff
-        self._catching_up = catching_up
+        self._shared = shared
         self._was_away = False
         self._must_announce = False
         self._refusals = 0
@@ -66,6 +80,10 @@ class DestinationSender:
         """Up to where every event was delivered."""
         return self._queue.position
 
+    def unnoted(self) -> Told | None:
+        """The position that is to go on record, None where it is there already."""
+        return self._queue.unnoted()
+
     def start(self, upto: int = 0) -> None:
         """Begin; what lies between the cursor and `upto` is read from the log."""
         self._queue.must_read(upto)
@@ -74,7 +92,7 @@ class DestinationSender:
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """End; a transaction on its way is sent again after the next start."""
+        """End; a transaction on its way, and what was not noted, is sent again after the next start."""
         if self._greenlet is not None:
             self._greenlet.kill()
 
@@ -136,6 +154,7 @@ class DestinationSender:
 
     def _send_next(self) -> bool:
         """Send a transaction; False where there is nothing left to say."""
+        self._shared.await_turn()
         if self._was_away:
             self._catch_up()
         parcel = self._next_parcel()
@@ -208,7 +227,7 @@ class DestinationSender:
 
     def _catch_up(self) -> None:
         """After an outage: where there is much to tell, the newest event of each room, the newest rooms first."""
-        with self._catching_up:
+        with self._shared.catching_up:
             newest = self._queue.newest_of_rooms()
             position = self._queue.position
             for start in range(0, len(newest), MAX_PDUS):

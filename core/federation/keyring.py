@@ -1,7 +1,8 @@
 """The key ring: which key of which server counts, from memory, the database, the server itself, or a notary.
 
 One fetch serves all who wait for it; a server is asked for its keys at most once a minute, and ever more seldom while
-it does not answer. What a notary says must carry its signature as well as that of the server it speaks of.
+it does not answer. For a request it seems to have signed, so that it is likely up, it is asked after ten seconds.
+What a notary says must carry its signature as well as that of the server it speaks of.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ MAX_REMEMBERED = 5_000
 """How many servers' keys are kept in memory."""
 REFRESH_SECONDS = 60.0
 """How long after asking a server for its keys it is not asked again, whatever came of it."""
+URGENT_SECONDS = 10.0
+"""The same where a request waits that the server has signed, with a key that is not known."""
 LONGEST_FAILURE_SECONDS = 3600.0
 AT_ONCE = 20
 """How many servers are asked for their keys at the same time."""
@@ -46,7 +49,9 @@ class _Tried:
     at: float
     failures: int
 
-    def is_recent(self, now: float) -> bool:
+    def is_recent(self, now: float, is_urgent: bool) -> bool:
+        if is_urgent:
+            return self.at <= now < self.at + URGENT_SECONDS
         pause: float = min(REFRESH_SECONDS * 2 ** min(self.failures, 10), LONGEST_FAILURE_SECONDS)
         return self.at <= now < self.at + pause
 
@@ -137,7 +142,7 @@ class KeyRing:
     def _ask_server(self, server: ServerName, want: Wanted, is_urgent: bool) -> None:
         tried = self._tried.pop(server, None) or _Tried(-LONGEST_FAILURE_SECONDS, 0)
         self._tried[server] = tried
-        if tried.is_recent(self._clock()):
+        if tried.is_recent(self._clock(), is_urgent):
             return
         while len(self._tried) > MAX_REMEMBERED:
             self._tried.popitem(last=False)

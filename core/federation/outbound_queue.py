@@ -52,14 +52,16 @@ class OutboundQueue:
         self.position = told.position
         """Up to where everything was delivered."""
         self._nid: TextNid = told.server_nid
-        self._sending = told.sending
+        self._noted = told.position
+        self._sending = told.position
+        """Up to where the transaction goes that may have arrived: it is repeated as it was until it has."""
         self._store = store
         self._inbox = inbox
         self._device_lists = device_lists
         self._events = events
         self._ours = ours
         self._pending: deque[tuple[int, EventNid]] = deque()
-        self._unread = told.sending
+        self._unread = told.position
         """Up to where events must be read from the log; past it they are in memory."""
         self._edus: dict[tuple[str, ...], Edu] = {}
         self._set_aside = 0
@@ -96,9 +98,7 @@ class OutboundQueue:
     def events(self, most: int) -> Parcel:
         """The next events; those of a transaction that may have arrived are the same again."""
         upto, events = self._next_events(min(most, MAX_PDUS))
-        if events and upto > self._sending:
-            self._sending = upto
-            self._store.put([Told(self._nid, self.position, upto)])
+        self._sending = max(self._sending, upto)
         return Parcel(self.position, upto, events)
 
     def device_changes(self, most: int) -> dict[int, Edu]:
@@ -144,6 +144,13 @@ class OutboundQueue:
     def caught_up(self) -> None:
         """The newest events were taken: what was before them is not sent."""
         self._advance(self._unread)
+
+    def unnoted(self) -> Told | None:
+        """The position that is to go on record, None where it is there already."""
+        if self.position == self._noted:
+            return None
+        self._noted = self.position
+        return Told(self._nid, self.position, self.position)
 
     def delivered(self, parcel: Parcel) -> None:
         """The server has taken a parcel."""

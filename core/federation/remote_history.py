@@ -62,14 +62,15 @@ class FederatedHistory:
         self._rounds: dict[RoomNid, AsyncResult[bool]] = {}
         self._resting: dict[RoomNid, float] = {}
         self._nowhere: OrderedDict[EventId, float] = OrderedDict()
-        self._waiting: OrderedDict[RoomNid, None] = OrderedDict()
+        self._waiting: OrderedDict[RoomNid, bool] = OrderedDict()
+        """Rooms for the background, and whether more than holes is wanted of them."""
         self._has_work = Signal()
         self._workers: list[gevent.Greenlet] = []
 
     def start(self) -> None:
-        """Take up the newest gaps that are there, and those to come."""
-        for room in self._graph.history.rooms_with_gaps(ROOMS_AT_START):
-            self._waiting[room] = None
+        """Take up the newest holes that are there, and those to come."""
+        for room in self._graph.history.rooms_with_holes(ROOMS_AT_START):
+            self._waiting[room] = False
         self._has_work.set()
         self._workers = [gevent.spawn(self._run) for _ in range(ROOMS_AT_ONCE)]
 
@@ -79,8 +80,15 @@ class FederatedHistory:
 
     def soon(self, room: RoomName) -> None:
         """See RemoteHistory."""
+        self._put(room, is_deep=True)
+
+    def mend(self, room: RoomName) -> None:
+        """Fetch in the background what is missing between what is here, and no older history. Does not wait."""
+        self._put(room, is_deep=False)
+
+    def _put(self, room: RoomName, is_deep: bool) -> None:
         self._resting.pop(room.room_nid, None)
-        self._waiting[room.room_nid] = None
+        self._waiting[room.room_nid] = is_deep or self._waiting.get(room.room_nid, False)
         if len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
         self._has_work.set()
@@ -172,16 +180,21 @@ class FederatedHistory:
             if not self._waiting:
                 self._has_work.clear()
                 continue
-            room, _ = self._waiting.popitem(last=True)
+            room, is_deep = self._waiting.popitem(last=True)
             try:
-                self._work_off(self._graph.rooms.name(room))
+                self._work_off(self._graph.rooms.name(room), is_deep)
             except Exception:
                 logger.exception("The history of room %d could not be fetched.", room)
 
-    def _work_off(self, room: RoomName) -> None:
-        """Fetch what is missing, the newest first, until nothing is, nobody has it, or the budget is spent."""
+    def _work_off(self, room: RoomName, is_deep: bool) -> None:
+        """Fetch what is missing, the newest first, until nothing is, nobody has it, or the budget is spent.
+
+        Without `is_deep` history is not made longer: it may have been purged.
+        """
         for _ in range(BUDGET_PER_ROOM // 100):
             gaps = self._graph.history.gaps_in(room.room_nid)
+            if not is_deep:
+                gaps = [gap for gap in gaps if self._graph.history.is_hole(gap)]
             if not gaps or self._is_resting(room.room_nid):
                 return
             newest = max(gaps, key=lambda gap: (gap.event.local_depth, gap.event.nid))

@@ -1,7 +1,9 @@
 """Who is told what: finds the destinations of new events, typing and receipts, and hands these to their senders.
 
 Nothing is written when an event is sent; the log is followed. A position on record says up to where every destination
-has a cursor, so that a server that is killed finds the rest again. Spec: Server-Server API, "Transactions", "EDUs".
+has a cursor, so that a server that is killed finds the rest again. Cursors go on record every few seconds, all of them in
+one commit: what is sent twice after a kill is known to its receivers by its event ids.
+Spec: Server-Server API, "Transactions", "EDUs".
 """
 
 from __future__ import annotations
@@ -13,13 +15,12 @@ from typing import Any
 
 import gevent
 from gevent.event import Event as Signal
-from gevent.lock import BoundedSemaphore
 
 from core.events.signatures import signatures_of
 from core.federation.allowed_servers import AllowedServers
 from core.federation.backoff import Backoff
 from core.federation.calls import ServerCalls
-from core.federation.destination_sender import DestinationSender
+from core.federation.destination_sender import DestinationSender, SharedLimits
 from core.federation.device_announcements import DeviceAnnouncements
 from core.federation.outbound_inboxes import OutboundInboxes
 from core.federation.outbound_queue import OutboundQueue
@@ -37,6 +38,8 @@ LINES_PER_BATCH = 500
 POSITIONS_PER_NOTE = 500
 """How far the position on record may lag behind."""
 RETRY_SECONDS = 1.0
+SECONDS_PER_NOTE = 2.0
+"""How far the cursors on record may lag behind."""
 CATCHING_UP_AT_ONCE = 10
 """How many servers are told of an outage at the same time."""
 ANNOUNCED_PER_SECOND = 20
@@ -81,8 +84,8 @@ class Senders:
         self._edus: deque[Callable[[], None]] = deque(maxlen=10_000)
         self._has_work = Signal()
         self._greenlet: gevent.Greenlet | None = None
-        self._announcing: gevent.Greenlet | None = None
-        self._catching_up = BoundedSemaphore(CATCHING_UP_AT_ONCE)
+        self._besides: list[gevent.Greenlet] = []
+        self._shared = SharedLimits(CATCHING_UP_AT_ONCE)
         backoff.on_revival(self._revive)
 
     def start(self) -> None:
@@ -102,16 +105,15 @@ class Senders:
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
-        self._announcing = gevent.spawn(self._announce)
+        self._besides = [gevent.spawn(self._announce), gevent.spawn(self._keep_noting)]
 
     def stop(self) -> None:
         """End all senders."""
         self._tail.unfollow(self._notice)
-        for greenlet in (self._greenlet, self._announcing):
-            if greenlet is not None:
-                greenlet.kill()
+        gevent.killall([one for one in (self._greenlet, *self._besides) if one is not None])
         for sender in self._senders.values():
             sender.stop()
+        self._note()
 
     def receipts(self, room: RoomName, receipts: Sequence[tuple[UserId, Receipt]]) -> None:
         """Tell the other servers of a room of receipts."""
@@ -139,6 +141,20 @@ class Senders:
         if others:
             self._edus.append(tell)
             self._has_work.set()
+
+    def _keep_noting(self) -> None:
+        while True:
+            gevent.sleep(SECONDS_PER_NOTE)
+            try:
+                self._note()
+            except Exception:
+                logger.exception("How far other servers were told could not be written down; trying again.")
+
+    def _note(self) -> None:
+        """Put on record how far every server was told."""
+        rows = [told for sender in self._senders.values() if (told := sender.unnoted()) is not None]
+        if rows:
+            self._store.put(rows)
 
     def _announce(self) -> None:
         """Tell the servers that share rooms with us that we are here again, so that they end their pauses."""
@@ -271,6 +287,6 @@ class Senders:
             self._graph.events,
             self._ours,
         )
-        sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._catching_up)
+        sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._shared)
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender

@@ -171,9 +171,15 @@ class History:
             missing.setdefault(nid, []).append(event_id)
         return [Gap(event, tuple(missing[nid])) for nid, event in self._events.by_nids(missing).items()]
 
-    def rooms_with_gaps(self, limit: int) -> list[RoomNid]:
-        """Rooms in which something is missing, those with the newest gaps first."""
-        return self._edges.rooms_with_gaps(limit)
+    def rooms_with_holes(self, limit: int) -> list[RoomNid]:
+        """Rooms in which something is missing between what is here, those with the newest gaps first."""
+        return self._edges.rooms_with_holes(limit)
+
+    def is_hole(self, gap: Gap) -> bool:
+        """Whether there is older history below a gap; else it is where the history begins here."""
+        event = gap.event
+        below = self._store.page(self._database, event.room_nid, event.local_depth, event.nid, True, 1)
+        return bool(below)
 
     def _told(self, rows: list[tuple[EventNid, int, int]], bound: Position) -> list[EventNid]:
         """Those of `rows` that were told of by `bound`, or never were since they are history."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Protocol
+
+import gevent
 
 from core.errors import NotFound
 from core.events.event import Event
@@ -16,6 +19,9 @@ from core.storage.interning import Interner
 from core.storage.memberships import membership_of
 from core.storage.state_deltas import DeltaRange
 from core.storage.state_lines import StateLineStore, StateNidKey
+
+CHANGES_AT_ONCE = 500
+"""How many changes of a large delta are read before others may run."""
 
 
 class EventsByNid(Protocol):
@@ -114,6 +120,10 @@ class RoomStates:
         tip = self._tips.get(room)
         return self._state(tip.state, StateRef(tip.line, tip.index))
 
+    def extremities(self, room: RoomNid) -> list[StoredEvent]:
+        """The forward extremities: what the next event follows."""
+        return list(self._tips.get(room).extremities.values())
+
     def member_counts(self, room: RoomNid) -> tuple[int, int]:
         """(joined, invited) members of the current state."""
         tip = self._tips.get(room)
@@ -169,6 +179,14 @@ class RoomStates:
         """What a state delta says: (key, old, new), each key once, those that ended as they began left out."""
         return self._changes(delta.line_nid, delta.after_index, delta.upto_index)
 
+    def has_changed(self, delta: DeltaRange, event_type: str, state_key: str = "") -> bool:
+        """Whether a state delta speaks of this key: far cheaper than to read all of it."""
+        type_nid, key_nid = self._texts.find(event_type), self._texts.find(state_key)
+        if type_nid is None or key_nid is None:
+            return False
+        rows = self._lines.history_of(delta.line_nid, (type_nid, key_nid))
+        return any(delta.after_index < row[0] <= delta.upto_index for row in rows)
+
     def changes_between(
         self, room: RoomNid, after_index: int, upto_index: int
     ) -> list[tuple[StateKey, EventNid | None, EventNid | None]]:
@@ -177,15 +195,25 @@ class RoomStates:
 
     def _changes(self, line: int, after: int, upto: int) -> list[tuple[StateKey, EventNid | None, EventNid | None]]:
         net: dict[StateNidKey, tuple[int, int]] = {}
-        for type_nid, key_nid, old, new in self._lines.changes(self._tips.database, line, after, upto):
-            first = net.get((type_nid, key_nid))
-            net[type_nid, key_nid] = (old if first is None else first[0], new)
-        texts = self._texts.texts({nid for key in net for nid in key})
-        return [
-            ((texts[type_nid], texts[key_nid]), EventNid(old) if old else None, EventNid(new) if new else None)
-            for (type_nid, key_nid), (old, new) in net.items()
-            if old != new
-        ]
+        for start in range(after, upto, CHANGES_AT_ONCE):
+            end = min(start + CHANGES_AT_ONCE, upto)
+            for type_nid, key_nid, old, new in self._lines.changes(self._tips.database, line, start, end):
+                first = net.get((type_nid, key_nid))
+                net[type_nid, key_nid] = (old if first is None else first[0], new)
+            if end < upto:
+                gevent.sleep(0)
+        found: list[tuple[StateKey, EventNid | None, EventNid | None]] = []
+        entries = iter(net.items())
+        while chunk := list(islice(entries, CHANGES_AT_ONCE)):
+            texts = self._texts.texts({nid for key, _ in chunk for nid in key})
+            found += [
+                ((texts[type_nid], texts[key_nid]), EventNid(old) if old else None, EventNid(new) if new else None)
+                for (type_nid, key_nid), (old, new) in chunk
+                if old != new
+            ]
+            if len(chunk) == CHANGES_AT_ONCE:
+                gevent.sleep(0)
+        return found
 
     def _state(self, entries: StateMap, ref: StateRef | None) -> RoomState:
         return RoomState(entries, ref, self._events, self._texts)

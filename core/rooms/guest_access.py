@@ -47,9 +47,7 @@ class GuestDepartures:
     def handle(self, lines: list[Line]) -> Apply | None:
         """Look at the rooms in which the state event about guests has changed."""
         deltas = self._graph.deltas.by_nids([line.reference for line in lines]).values()
-        rooms = [
-            delta.room_nid for delta in deltas if any(key == _KEY for key, _, _ in self._graph.states.changes(delta))
-        ]
+        rooms = [delta.room_nid for delta in deltas if self._graph.states.has_changed(delta, *_KEY)]
         for room in dict.fromkeys(rooms):
             if not lets_guests_in(self._graph.states.current(room)):
                 self._end_visits(room)

@@ -13,7 +13,7 @@ from peewee import CompositeKey
 
 from core.ids import EventId, EventNid, RoomNid
 from core.storage.database import Database
-from core.storage.events import rows_in
+from core.storage.events import HIDDEN, rows_in
 from core.storage.tables import BigIntegerField, MatrixStringField, Table
 from core.storage.writer import Transaction
 
@@ -88,9 +88,13 @@ class EdgeStore:
         """All gaps of a room: (successor, missing event)."""
         return self._database.rows("SELECT event_nid, missing_id FROM backward_extremities WHERE room_nid = ?", (room,))
 
-    def rooms_with_gaps(self, limit: int) -> list[RoomNid]:
-        """Rooms with gaps, those with the newest first. Cost: a look at every gap."""
-        sql = "SELECT room_nid FROM backward_extremities GROUP BY room_nid ORDER BY MAX(event_nid) DESC LIMIT ?"
+    def rooms_with_holes(self, limit: int) -> list[RoomNid]:
+        """Rooms with gaps that have older history below them, those with the newest first. Cost: a look at every gap."""
+        sql = (
+            "SELECT b.room_nid FROM backward_extremities b JOIN events g ON g.event_nid = b.event_nid "
+            "WHERE EXISTS (SELECT 1 FROM events e WHERE e.room_nid = b.room_nid AND e.local_depth < g.local_depth "
+            f"AND (e.flags & {int(HIDDEN)}) = 0) GROUP BY b.room_nid ORDER BY MAX(b.event_nid) DESC LIMIT ?"
+        )
         return [RoomNid(row[0]) for row in self._database.rows(sql, (limit,))]
 
     def successors(self, source: Database | Transaction, prevs: Collection[EventNid]) -> dict[EventNid, list[EventNid]]:

@@ -16,7 +16,7 @@ ROUTER = TextNid(0)
 
 
 class OutboundDestination(Table):
-    """One server: everything up to `position` was delivered; a transaction up to `sending` may have been."""
+    """One server: everything up to `position` was delivered. `sending` is the same, for earlier releases."""
 
     server_nid = BigIntegerField(primary_key=True)
     position = BigIntegerField()

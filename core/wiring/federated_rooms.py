@@ -36,6 +36,7 @@ from core.federation.remote_history import FederatedHistory
 from core.federation.remote_joins import RemoteJoins
 from core.federation.remote_memberships import RemoteMemberships
 from core.federation.rescinded_invites import RescindedInvites
+from core.federation.room_doctor import RoomDoctor
 from core.federation.serving import Serving
 from core.federation.welcome import Welcome
 from core.graph.graph import Graph
@@ -61,6 +62,7 @@ class FederatedRoomsPart:
 
     inbound: InboundRooms
     history: FederatedHistory
+    doctor: RoomDoctor
     blueprints: list[Blueprint]
 
     def start(self) -> None:
@@ -110,15 +112,14 @@ def build_federated_rooms(
     policies = PolicyServers(graph, federation.servers, name, None if own_policy is None else own_policy.sign_here)
     graph.write.endorser.wire(policies)
     welcome = Welcome(graph, policies, ground.plugins)
-    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.soon)
-    contributed = ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED)
-    takers = receipts.typing, receipts.receipts, encryption.to_device, remote_devices.known
-    edus = InboundEdus(graph, participation, *takers, contributed)
+    inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.mend)
+    edus = _inbound_edus(ground, graph, participation, encryption, receipts, remote_devices)
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
     rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
     return FederatedRoomsPart(
         inbound=inbound,
         history=history,
+        doctor=_doctor(ground, graph, participation, federation, received, inbound, history),
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),
             invites.blueprint(inviting, federation.gate, accounts.gate),
@@ -128,6 +129,48 @@ def build_federated_rooms(
             policy.blueprint(own_policy, federation.gate),
             _user_keys(ground, encryption, federation),
         ],
+    )
+
+
+def _inbound_edus(
+    ground: Ground,
+    graph: Graph,
+    participation: Participation,
+    encryption: EncryptionPart,
+    receipts: ReceiptsPart,
+    remote_devices: RemoteDevicesPart,
+) -> InboundEdus:
+    contributed = ContributedEdus(ground.plugins, ground.plugins.contributions(contributions.contribute_edus), HANDLED)
+    return InboundEdus(
+        graph,
+        participation,
+        receipts.typing,
+        receipts.receipts,
+        encryption.to_device,
+        remote_devices.known,
+        contributed,
+    )
+
+
+def _doctor(
+    ground: Ground,
+    graph: Graph,
+    participation: Participation,
+    federation: FederationGround,
+    received: ReceivedEvents,
+    inbound: InboundRooms,
+    history: FederatedHistory,
+) -> RoomDoctor:
+    return RoomDoctor(
+        graph,
+        participation,
+        federation.graphs,
+        federation.joins,
+        federation.servers,
+        received,
+        inbound.stage,
+        history.mend,
+        ground.server_name,
     )
 
 

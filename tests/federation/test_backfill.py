@@ -94,6 +94,8 @@ def test_a_date_leads_to_an_event_that_is_only_known_elsewhere(alpha, alice, lon
     remote.answer(f"{FEDERATION}/backfill/", {"pdus": []})
     ts = pdu["origin_server_ts"]
     remote.answer(f"{FEDERATION}/timestamp_to_event/", {"event_id": event_id, "origin_server_ts": ts})
+    while time.time() * 1000 <= ts + 1:  # else both events have the same time
+        time.sleep(0.001)
     behind, late = guest.event("behind", prev_events=["$" + "b" * 43])
     guest.transact(late)
     sync_until(alice, arrived(guest.room_id, behind))

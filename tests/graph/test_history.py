@@ -86,11 +86,13 @@ def test_a_gap_begins_the_timeline_anew_and_what_fills_it_is_paged_below(replay,
     replayer.feed(after, state=record.state_before(after))
     timeline = graph.history.timeline(replayer.room, since, tip(), 10)
     assert (timeline.limited, [one.event_id for one in timeline.events]) == (True, [after.event_id])
+    assert graph.history.rooms_with_holes(10) == [replayer.room]
     token = graph.history.token_at(replayer.room, tip())
     replayer.step([Admission(one, Place.BACKFILLED) for one in unseen])
     expected = [one.event_id for one in [*events, *unseen, after]][::-1]
     assert [one.event_id for one in all_pages(graph, replayer.room, token)] == expected
     assert graph.history.gaps_in(replayer.room) == []
+    assert graph.history.rooms_with_holes(10) == []
 
 
 def test_history_is_put_below_everything_that_follows_it(replay, graph):
@@ -118,6 +120,8 @@ def test_history_before_our_join_is_in_order_however_it_is_fetched(replay, graph
     state = record.state_before(join)
     replayer.enter(join, state, [one for one in past if one.event_id in state.values()])
     token = graph.history.token_at(replayer.room, tip())
+    (gap,) = graph.history.gaps_in(replayer.room)
+    assert (graph.history.is_hole(gap), graph.history.rooms_with_holes(10)) == (False, [])
     newest_first = past[::-1]
     while newest_first:
         chunk, newest_first = newest_first[:size], newest_first[size:]

@@ -15,6 +15,9 @@ from core.federation.signed_client import Patience, SignedClient, path_of
 from core.ids import EventId, RoomId, ServerName, UserId
 from core.outbound.door import Answer
 
+TEMPLATE_TIMEOUT_MS = 15_000
+"""How long a server may take for a template or a knock before the next candidate is tried."""
+
 _V1 = "/_matrix/federation/v1"
 _V2 = "/_matrix/federation/v2"
 
@@ -32,7 +35,8 @@ class JoinCalls:
 
     def __init__(self, client: SignedClient) -> None:
         self._client = client
-        self._once = client.patiences.once.urgent()
+        once = client.patiences.once
+        self._once = Patience(min(once.timeout_ms, TEMPLATE_TIMEOUT_MS), 0, 0, is_urgent=True)
         self._short = client.patiences.short.urgent()
 
     def make_join(self, server: ServerName, room_id: RoomId, user_id: UserId, versions: Sequence[str]) -> Template:
