@@ -20,6 +20,7 @@ from core.rooms.aliases import Aliases
 from core.rooms.creation_plan import NewRoom, creation_drafts
 from core.rooms.membership import Memberships
 from core.rooms.profiles import Profiles
+from core.rooms.third_party_invites import ThirdPartyInvites
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.storage.rooms import RoomName
 from core.storage.writer import Writer
@@ -42,7 +43,9 @@ class RoomCreation:
         profiles: Profiles,
         plugins: PluginManager,
         server_name: ServerName,
+        by_address: ThirdPartyInvites,
     ) -> None:
+        self._by_address = by_address
         self._graph = graph
         self._memberships = memberships
         self._aliases = aliases
@@ -110,6 +113,8 @@ class RoomCreation:
         for target in room.invite:
             if target != requester.user_id:
                 self._memberships.send_invite(requester, name, target, extra)
+        for address in room.invite_3pid:
+            self._by_address.invite(requester, name.room_id, address)
 
 
 def _alias_taken(alias: str) -> BadRequest:

@@ -61,7 +61,7 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
         rooms.alias_store,
         rooms.published,
         rooms.personal,
-        MemberProfiles(accounts.profiles, ground.server_name),
+        MemberProfiles(accounts.profiles, ground.server_name, ground.config.rooms),
         ground.plugins,
         writer,
         name,

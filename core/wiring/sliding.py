@@ -75,7 +75,7 @@ def build_sliding(
         sync.changes,
         Summaries(database, graph),
     )
-    standings = StandingReader(graph, rooms.invite_permissions.hides)
+    standings = StandingReader(graph, rooms.invite_permissions.hides, ground.config.rooms.exclude_rooms_from_sync)
     selector = Selector(graph, standings, data, facts, stamps)
     extensions = Extensions(sections, graph.rooms)
     answers = SlidingAnswers(database, graph, selector, stamps, parts, CountsSection(counter, log), extensions)

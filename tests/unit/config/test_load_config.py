@@ -67,13 +67,13 @@ def test_a_file_must_name_the_server(tmp_path: Path) -> None:
         ("presence: {enabled: untracked}", "untracked"),
         ("rc_login: {address: {per_second: 2, burst_count: 3}}", Rate(2.0, 3)),
         ("rc_message: {per_second: 2}", Rate(2.0, 10)),
-        ("redaction_retention_period: null", None),
         ("max_upload_size: null", 50 * 1024**2),
         ("default_room_version: 11", "11"),
         ("ip_range_blacklist: ['10.0.0.0/8', '::1']", tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "::1")))),
         ("database: {name: mysql, args: {user: a, database: b}}", "mysql"),
         ("email: {smtp_host: mail.example.com}", "mail.example.com"),
         ("turn_uris: ['turn:a']", ("turn:a",)),
+        ("max_event_delay_duration: null", None),
     ],
 )  # fmt: skip
 def test_values_are_read_as_administrators_write_them(tmp_path: Path, text: str, value: Any) -> None:
