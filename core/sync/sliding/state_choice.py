@@ -19,6 +19,30 @@ from core.sync.sliding.required_state import ME, MEMBER, RequiredState
 CACHE_BYTES = 16 * 1024 * 1024
 """How much of states without members is kept."""
 
+ASKED_TYPES = (
+    "m.room.name",
+    "m.room.topic",
+    "m.room.avatar",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+    "m.room.power_levels",
+    "m.room.join_rules",
+    "m.room.history_visibility",
+    "m.room.tombstone",
+    "m.room.create",
+    "m.room.pinned_events",
+    "m.space.child",
+    "m.space.parent",
+    "m.call.member",
+    "org.matrix.msc3401.call.member",
+    "io.element.functional_members",
+    "m.member_hints",
+    "m.beacon_info",
+    "org.matrix.msc3672.beacon_info",
+    "org.matrix.msc3489.beacon_info",
+)
+"""What clients ask for in every room: interned at the start, since looking up what is not asks the database each time."""
+
 Entries = Mapping[StateNidKey, EventNid]
 
 
@@ -28,6 +52,7 @@ class StateChoice:
     def __init__(self, texts: Interner) -> None:
         self._texts = texts
         self._others: ByteCache[StateRef, dict[StateNidKey, EventNid]] = ByteCache(CACHE_BYTES)
+        texts.nids(ASKED_TYPES)
         self.member_type: TextNid = texts.nid(MEMBER)
 
     def of(self, state: RoomState, required: RequiredState, me: str) -> dict[StateNidKey, EventNid]:
