@@ -67,6 +67,7 @@ class App:
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
+        self.relations.snapshots.ephemeral = self.sync.snapshots
         self.sliding = build_sliding(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter, self.sync
         )

@@ -26,6 +26,7 @@ from core.sync.room_contents import RoomContents
 from core.sync.room_lists import STRIPPED_TYPES, RoomLister
 from core.sync.sections import RoomSection, Section
 from core.sync.service import SyncService
+from core.sync.snapshots import EphemeralSnapshots
 from core.sync.state_changes import StateChangeReader
 from core.sync.summaries import Summaries
 from core.sync.timelines import Timelines
@@ -57,6 +58,7 @@ class SyncPart:
     receipt_store: ReceiptStore
     typing_book: TypingBook
     changes: StateChangeReader
+    snapshots: EphemeralSnapshots
     blueprints: list[Blueprint]
 
 
@@ -113,5 +115,6 @@ def build_sync(
     assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
     service = SyncService(notifier, log, assembler, rooms.ignored.of, encryption.acknowledged)
     filters = SyncFilters(accounts.filters, ground.config.rooms.exclude_rooms_from_sync)
+    snapshots = EphemeralSnapshots(receipt_store, contributed, notifier, graph.texts)
     blueprints = [sync_api.blueprint(service, filters, ground.activity, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, changes, blueprints)
+    return SyncPart(notifier, service, receipt_store, typing_book, changes, snapshots, blueprints)
