@@ -127,7 +127,7 @@ class ClientEvents:
     ) -> list[bytes]:
         if self._erasure is not None:
             listed = self._erasure.applied(listed, viewer.user_nid, viewer.user_id)
-        own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
+        own = [one.nid for one in listed if one.sender_nid == viewer.user_nid and not one.is_state]  # state has no id
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
         added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
         memberships = None
