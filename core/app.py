@@ -21,6 +21,7 @@ from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
 from core.wiring.addresses import build_addresses
+from core.wiring.auto_accept import auto_accept
 from core.wiring.control import build_control
 from core.wiring.directory import build_directory
 from core.wiring.encryption import build_encryption, device_departures
@@ -69,6 +70,7 @@ class App:
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
+        self.relations.snapshots.ephemeral = self.sync.snapshots
         self.sliding = build_sliding(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter, self.sync
         )
@@ -92,6 +94,7 @@ class App:
             remote_devices.departures,
             self.notices.consent,
             *self.relations.consumers,
+            *auto_accept(self.ground, self.accounts, self.rooms),
             self.media.references,
         ]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]

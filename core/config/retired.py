@@ -45,6 +45,8 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "mau_stats_only": _REFUSED,
         "mau_limit_alerting": _REFUSED,
         "mau_limit_reserved_threepids": _REFUSED,
+        "redaction_retention_period": "what is redacted is removed at once",
+        "dummy_events_threshold": "events of our own merge up to ten forward extremities whenever one is sent",
         "tls_fingerprints": "nothing asks for them any more",
         "enable_group_creation": "groups were replaced by spaces",
         "uploads_path": "uploads are kept in media_store_path",

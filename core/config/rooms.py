@@ -62,9 +62,6 @@ class RoomsConfig:
     limit_remote_rooms_admins_can_join: bool = setting(
         False, boolean, "Whether administrators may join them anyway.", key="limit_remote_rooms.admins_can_join"
     )
-    redaction_retention_period: int | None = setting(
-        "7d", duration_ms, "How long the content of redacted events is kept; null keeps it.", nullable=True
-    )
     forgotten_room_retention_period: int | None = setting(
         None, duration_ms, "How long rooms that every local user forgot are kept; unset, for ever.", example="28d"
     )
@@ -79,7 +76,6 @@ class RoomsConfig:
         False, boolean, "Show profiles only to users who share a room."
     )
     allow_per_room_profiles: bool = setting(True, boolean, "Let users have another name or avatar in a room.")
-    dummy_events_threshold: int = setting(10, integer(1), "Forward extremities of a room before they are merged.")
     max_event_delay_duration: int | None = setting(
         "1d", duration_ms, "Longest delay of a delayed event; null, none allowed.", nullable=True
     )

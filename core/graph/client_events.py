@@ -127,7 +127,7 @@ class ClientEvents:
     ) -> list[bytes]:
         if self._erasure is not None:
             listed = self._erasure.applied(listed, viewer.user_nid, viewer.user_id)
-        own = [stored.nid for stored in listed if stored.sender_nid == viewer.user_nid]
+        own = [one.nid for one in listed if one.sender_nid == viewer.user_nid and not one.is_state]  # state has no id
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
         added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
         memberships = None
@@ -156,31 +156,27 @@ class ClientEvents:
     def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterator[_Parts]:
         """The parts of each event that are the same for everybody, from memory where they were needed before."""
         kept = self._cache.get_all([(stored.nid, stored.flags) for stored in listed])
+        formers: Mapping[EventNid, StoredEvent] = {}
+        if with_replaced:
+            unknown = [one for one, parts in zip(listed, kept, strict=True) if parts is None or parts[1] is None]
+            replaced = self._states.replaced_by(unknown)
+            events = self._events.by_nids(replaced.values())
+            formers = {nid: events[former] for nid, former in replaced.items() if former in events}
         for stored, parts in zip(listed, kept, strict=True):
             if parts is None or (parts[1] is None and with_replaced):
-                yield self._make_parts(stored, parts, with_replaced)
+                yield self._make_parts(stored, parts, formers if with_replaced else None)
             else:
                 yield parts
 
-    def _make_parts(self, stored: StoredEvent, former: _Parts | None, with_replaced: bool) -> _Parts:
-        body = encode_body(stored) if former is None else former[0]
-        parts = (body, self._replaced(stored) if with_replaced or not stored.is_state else None)
+    def _make_parts(
+        self, stored: StoredEvent, kept: _Parts | None, formers: Mapping[EventNid, StoredEvent] | None
+    ) -> _Parts:
+        """`formers` are the events that others took the place of; None where that does not matter."""
+        body = encode_body(stored) if kept is None else kept[0]
+        unsigned = _replaced(None if formers is None else formers.get(stored.nid))
+        parts = (body, None if formers is None and stored.is_state else unsigned)
         self._cache.put((stored.nid, stored.flags), parts, 200 + len(parts[0]) + len(parts[1] or b""))
         return parts
-
-    def _replaced(self, stored: StoredEvent) -> bytes:
-        """`prev_content` and `replaces_state` of a state event that took the place of another."""
-        if stored.state_key is None:
-            return b""
-        former = self._states.value_before(stored, stored.type, stored.state_key)
-        if former is None:
-            return b""
-        content = encode(former.content)
-        return b'"prev_content":%b,"prev_sender":%b,"replaces_state":%b' % (
-            content,
-            orjson.dumps(former.sender),
-            orjson.dumps(former.event_id),
-        )
 
     def _redacted_because(self, redaction: EventNid, viewer: Viewer) -> bytes:
         found = self._events.by_nids((redaction,)).get(redaction)
@@ -193,6 +189,17 @@ class ClientEvents:
         return {
             nid: txn for nid, (user, scope, txn) in found.items() if (user, scope) == (viewer.user_nid, viewer.scope)
         }
+
+
+def _replaced(former: StoredEvent | None) -> bytes:
+    """`prev_content` and `replaces_state` of a state event that took the place of another, if any."""
+    if former is None:
+        return b""
+    return b'"prev_content":%b,"prev_sender":%b,"replaces_state":%b' % (
+        encode(former.content),
+        orjson.dumps(former.sender),
+        orjson.dumps(former.event_id),
+    )
 
 
 def encode_body(stored: StoredEvent) -> bytes:

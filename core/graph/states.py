@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import gevent
 
 from core.errors import NotFound
 from core.events.event import Event
+from core.graph.caches import ByteCache
 from core.graph.events import EventReader
 from core.graph.lines import Difference, StateMap, StateReader, difference
 from core.graph.stored_event import StateRef, StoredEvent
@@ -22,6 +23,9 @@ from core.storage.state_lines import StateLineStore, StateNidKey
 
 CHANGES_AT_ONCE = 500
 """How many changes of a large delta are read before others may run."""
+REPLACED_BYTES = 4 * 1024 * 1024
+"""How much is kept of what events took the place of."""
+_REPLACED_BYTES = 150
 
 
 class EventsByNid(Protocol):
@@ -114,6 +118,7 @@ class RoomStates:
         self._lines = lines
         self._events = events
         self._texts = texts
+        self._replaced: ByteCache[EventNid, EventNid] = ByteCache(REPLACED_BYTES)
 
     def current(self, room: RoomNid) -> RoomState:
         """The resolved current state. Empty for a room that has none yet."""
@@ -148,13 +153,35 @@ class RoomStates:
         """The state at a reference."""
         return self._state(self._reader.read(ref), ref)
 
-    def value_before(self, event: StoredEvent, event_type: str, state_key: str = "") -> StoredEvent | None:
-        """One entry of the state before an event, without loading the rest of it. None also where nothing is known."""
-        type_nid, key_nid = self._texts.find(event_type), self._texts.find(state_key)
-        if event.before is None or type_nid is None or key_nid is None:
-            return None
-        nid = self._reader.value(event.before, (type_nid, key_nid))
-        return None if nid is None else self._events.by_nid(nid)
+    def replaced_by(self, events: Iterable[StoredEvent]) -> dict[EventNid, EventNid]:
+        """What each state event among some took the place of in the state before it; those that did of nothing, or of
+        nothing known, are left out. Never changes, so it is kept. Cost: a query for each line of what is not kept.
+        """
+        found: dict[EventNid, EventNid] = {}
+        missing: dict[int, list[StoredEvent]] = {}
+        for stored in events:
+            known = self._replaced.get(stored.nid) if stored.is_state else EventNid(0)
+            if known is None and stored.before is not None:
+                missing.setdefault(stored.before.line, []).append(stored)
+            elif known:
+                found[stored.nid] = known
+        for line, listed in missing.items():
+            for stored, former in self._looked_up(line, listed):
+                self._replaced.put(stored.nid, former, _REPLACED_BYTES)
+                if former:
+                    found[stored.nid] = former
+        return found
+
+    def _looked_up(self, line: int, events: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, EventNid]]:
+        """Mostly an event is the very next change of the line it builds on, which says what it replaced."""
+        places = {stored.nid: stored.before for stored in events if stored.before is not None}
+        changes = self._lines.changes_at(line, {before.index + 1 for before in places.values()})
+        for stored in events:
+            before = places[stored.nid]
+            old, new = changes.get(before.index + 1, (0, 0))
+            if new != stored.nid:
+                old = self._reader.value(before, stored.nid_key) or 0
+            yield stored, EventNid(old)
 
     def history_of(self, room: RoomNid, event_type: str, state_key: str = "") -> list[tuple[int, StoredEvent | None]]:
         """(index, event) of every change of one key of the current state, oldest first; indexes are the main line's."""

@@ -196,6 +196,9 @@ class Users(Protocol):
     def is_admin(self, user_id: UserId) -> bool:
         """Whether this is a local account that administers the server."""
 
+    def is_locked(self, user_id: UserId) -> bool:
+        """Whether this is a local account that an administrator has locked."""
+
     def create(self, localpart: str, displayname: str | None = None) -> UserId:
         """Make an account without a password. Raises MatrixError with M_USER_IN_USE or M_INVALID_USERNAME."""
 

@@ -33,7 +33,7 @@ def load_configured(
     return load_plugins(
         config.plugins.modules,
         api_for=api_for,
-        disabled=config.plugins.disabled_plugins,
+        disabled=[*config.plugins.disabled_plugins, *_unneeded(config)],
         defaults={
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
             "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
@@ -41,6 +41,7 @@ def load_configured(
                 "path": config.media.media_store_path,
                 "is_current": config.media.enable_media_repo and config.media.media_backend == "filesystem",
             },
+            "house_rules": _house_rules(config),
             "message_search": {"enabled": config.rooms.enable_search},
             "presence": {
                 "enabled": config.presence.mode,
@@ -52,6 +53,7 @@ def load_configured(
                 "search_all_users": config.user_directory.search_all_users,
                 "prefer_local_users": config.user_directory.prefer_local_users,
                 "exclude_remote_users": config.user_directory.exclude_remote_users,
+                "show_locked_users": config.user_directory.show_locked_users,
             },
         },
         registry=registry,
@@ -75,3 +77,24 @@ def _of_previews(config: Config) -> dict[str, Any]:
         "max_spider_size": previews.max_spider_size,
         "oembed": previews.oembed,
     }
+
+
+def _house_rules(config: Config) -> dict[str, Any]:
+    rooms = config.rooms
+    return {
+        "alias_creation_rules": rooms.alias_creation_rules,
+        "room_list_publication_rules": rooms.room_list_publication_rules,
+        "block_non_admin_invites": rooms.block_non_admin_invites,
+    }
+
+
+def _unneeded(config: Config) -> list[str]:
+    """First-party plugins that would have nothing to do."""
+    is_configured = any(
+        module.module.startswith(("house_rules", "plugins.house_rules")) for module in config.plugins.modules
+    )
+    return (
+        []
+        if is_configured or any(value not in (None, False) for value in _house_rules(config).values())
+        else ["house_rules"]
+    )

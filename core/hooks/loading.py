@@ -28,6 +28,7 @@ FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
         "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
+        "house_rules": "plugins.house_rules:HouseRules",
         "message_search": "plugins.message_search:MessageSearch",
         "presence": "plugins.presence:Presence",
         "smtp_mail": "plugins.smtp_mail:SmtpMail",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,12 +19,24 @@ MAX_CONTENT_BYTES = 4_096
 _URGENT_TYPES = frozenset({"m.room.encrypted", "m.call.invite"})
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the administrator wants in notifications: the events' contents, and a badge that counts rooms."""
+
+    includes_content: bool = True
+    badge_counts_rooms: bool = False
+
+
+PLAIN = Style()
+
+
 class Messages:
     """Makes notifications."""
 
-    def __init__(self, graph: Graph, ledger: Ledger) -> None:
+    def __init__(self, graph: Graph, ledger: Ledger, style: Style = PLAIN) -> None:
         self._graph = graph
         self._ledger = ledger
+        self._style = style
 
     def notification(self, pusher: Pusher, push: Push) -> dict[str, Any] | None:
         """The body for the gateway; None where there is nothing to tell any more."""
@@ -55,11 +68,12 @@ class Messages:
         return {"notification": {**about, "devices": [device]}}
 
     def badge(self, user: UserNid) -> int:
-        """What is unread in all rooms the user is in, and the invites they have."""
+        """What is unread in all rooms the user is in, or in how many of them, and the invites they have."""
         memberships = self._graph.memberships.rooms_of(user, ("join", "invite"))
         joined = [one.room_nid for one in memberships if one.membership == "join"]
         invites = len(memberships) - len(joined) + len(self._graph.out_of_band.of(user, ("invite",)))
-        return invites + sum(unread.total[0] for unread in self._ledger.unread(user, joined).values())
+        unread = [one.total[0] for one in self._ledger.unread(user, joined).values()]
+        return invites + (sum(count > 0 for count in unread) if self._style.badge_counts_rooms else sum(unread))
 
     def _of_event(self, stored: StoredEvent, user: UserNid) -> dict[str, Any]:
         state = self._graph.states.current(stored.room_nid)
@@ -76,6 +90,6 @@ class Messages:
         if stored.type == "m.room.member":
             found["user_is_target"] = stored.state_key == self._graph.texts.text(user)
         content = dict(stored.content)
-        if len(orjson.dumps(content)) <= MAX_CONTENT_BYTES:
+        if self._style.includes_content and len(orjson.dumps(content)) <= MAX_CONTENT_BYTES:
             found["content"] = content
         return found

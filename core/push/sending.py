@@ -7,6 +7,7 @@ one that rejects a pushkey has its pusher removed. What was queued when the serv
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -46,6 +47,7 @@ class PushSender:
         http: Http,
         writer: Writer,
         first_retry_s: float = FIRST_RETRY_SECONDS,
+        jitter_s: float = 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -53,6 +55,7 @@ class PushSender:
         self._http = http
         self._writer = writer
         self._first_retry_s = first_retry_s
+        self._jitter_s = jitter_s
         self._now = now
         self._due: set[int] = set()
         self._busy: set[int] = set()
@@ -79,7 +82,13 @@ class PushSender:
             self._greenlet = None
 
     def wake(self, pushers: Collection[int]) -> None:
-        """Something waits for these pushers."""
+        """Something waits for these pushers. With a jitter it is begun with at some time within that."""
+        if self._jitter_s and not self._is_stopping:
+            gevent.spawn_later(random.uniform(0.0, self._jitter_s), self._begin, pushers)
+        else:
+            self._begin(pushers)
+
+    def _begin(self, pushers: Collection[int]) -> None:
         self._due.update(pushers)
         self._work.set()
 

@@ -76,8 +76,10 @@ class Aliases:
         writer: Writer,
         plugins: PluginManager,
         server_name: ServerName,
+        needs_membership: bool = True,
     ) -> None:
         self._graph = graph
+        self._needs_membership = needs_membership
         self._access = access
         self._store = store
         self._checks = checks
@@ -92,7 +94,7 @@ class Aliases:
     def create(self, requester: Requester, alias: RoomAlias, room_id: RoomId) -> None:
         """Make an alias. Raises InvalidParam, Forbidden, and Conflict where it is taken."""
         self._check_own(alias)
-        room = self._access.joined(requester, room_id)
+        room = self._access.joined(requester, room_id) if self._needs_membership else self._access.known(room_id)
         self._plugins.require(
             permissions.user_may_create_alias, user_id=requester.user_id, alias=alias, room_id=room_id
         )

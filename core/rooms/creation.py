@@ -20,7 +20,7 @@ from core.rooms.aliases import Aliases
 from core.rooms.creation_plan import NewRoom, creation_drafts
 from core.rooms.membership import Memberships
 from core.rooms.profiles import Profiles
-from core.rooms.third_party_invites import Address, ThirdPartyInvites
+from core.rooms.third_party_invites import ThirdPartyInvites
 from core.storage.room_aliases import PublishedRoomStore, RoomAliasStore
 from core.storage.rooms import RoomName
 from core.storage.writer import Writer
@@ -114,7 +114,7 @@ class RoomCreation:
             if target != requester.user_id:
                 self._memberships.send_invite(requester, name, target, extra)
         for address in room.invite_3pid:
-            self._by_address.invite(requester, name.room_id, Address(**address), extra=extra)
+            self._by_address.invite(requester, name.room_id, address, extra=extra)
 
 
 def _alias_taken(alias: str) -> BadRequest:

@@ -15,6 +15,7 @@ from core.errors import BadJson, InvalidParam
 from core.events.room_versions import RoomVersion
 from core.graph.drafts import Draft
 from core.ids import RoomAlias, UserId, is_user_id
+from core.rooms.third_party_invites import Address
 
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "private_chat": {"join_rule": "invite", "history_visibility": "shared", "guest_access": "can_join"},
@@ -36,7 +37,7 @@ class NewRoom:
     name: str | None = None
     topic: str | None = None
     invite: Sequence[UserId] = ()
-    invite_3pid: Sequence[Mapping[str, Any]] = ()
+    invite_3pid: Sequence[Address] = ()
     creation_content: Mapping[str, Any] = field(default_factory=dict)
     initial_state: Sequence[Mapping[str, Any]] = ()
     is_direct: bool = False

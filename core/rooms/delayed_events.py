@@ -121,9 +121,8 @@ class DelayedEvents:
 
     def waiting(self, requester: Requester) -> list[dict[str, Any]]:
         """What of the requester's waits, as clients see it, due first first."""
-        return [
-            self._shown(event) for event in self._store.of_user(requester.user_nid) if not self._is_overtaken(event)
-        ]
+        mine = self._store.of_user(requester.user_nid)
+        return [self._shown(one) for one in mine if one.delay_id not in self._going and not self._is_overtaken(one)]
 
     def get(self, requester: Requester, delay_id: str) -> dict[str, Any]:
         """One that waits. Raises NotFound, for other people's as well."""

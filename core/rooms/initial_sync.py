@@ -5,6 +5,9 @@ Spec: Client-Server API, GET /rooms/{roomId}/initialSync and GET /initialSync.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
 import orjson
 
 from core.events.event_filter import RoomEventFilter
@@ -17,13 +20,27 @@ from core.rooms.paging import Paging
 from core.storage.account_data import AccountDataStore, TypedContents
 from core.storage.memberships import Membership
 from core.storage.room_aliases import PublishedRoomStore
+from core.storage.rooms import RoomName
 
+_NOTHING = b'"presence":[],"receipts":[]'
 MOST_MESSAGES = 100
 """The largest limit that is honored, per room."""
 
 
+class Ephemeral(Protocol):
+    """Presence and receipts; core.sync.snapshots reads them."""
+
+    def presence(self, requester: Requester) -> Sequence[Mapping[str, Any]]:
+        """The `m.presence` events of those whom the requester sees."""
+
+    def receipts(self, requester: Requester, rooms: Collection[RoomNid]) -> Mapping[RoomNid, Sequence[dict[str, Any]]]:
+        """The `m.receipt` events of some rooms."""
+
+
 class InitialSync:
-    """Makes snapshots."""
+    """Makes snapshots. Without `ephemeral`, which is set once syncs are built, they have no presence and receipts."""
+
+    ephemeral: Ephemeral | None = None
 
     def __init__(
         self,
@@ -48,7 +65,8 @@ class InitialSync:
         sight = self._access.sight(requester, room_id)
         membership = None if sight.membership is None else sight.membership.membership
         data = self._account_data.all_in_rooms(requester.user_nid, [room_id]).get(room_id, [])
-        return self._snapshot(requester, sight, membership, limit, data)
+        snapshot = self._snapshot(requester, sight, membership, limit, data)
+        return b"%b,%b}" % (snapshot[:-1], self._ephemeral(requester, sight.room) if sight.is_joined else _NOTHING)
 
     def all(self, requester: Requester, limit: int, with_left: bool) -> bytes:
         """The requester's account as JSON: rooms, invites, account data."""
@@ -63,8 +81,9 @@ class InitialSync:
             elif (sight := self._access.find_sight(requester, room_id)) is not None:
                 contents = data.get(room_id, [])
                 rooms.append(self._snapshot(requester, sight, membership.membership, limit, contents))
-        return b'{"end":%b,"presence":[],"receipts":[],"account_data":%b,"rooms":[%b]}' % (
+        return b'{"end":%b,%b,"account_data":%b,"rooms":[%b]}' % (
             orjson.dumps(end),
+            self._ephemeral(requester, None),
             _account_data(self._account_data.all(requester.user_nid)),
             b",".join(rooms),
         )
@@ -89,11 +108,31 @@ class InitialSync:
             b'"state":[%b]' % b",".join(state),
             b'"visibility":"%b"' % self._visibility(room),
             b'"account_data":' + _account_data(data),
-            b'"presence":[],"receipts":[]',
         ]
         if membership is not None:
             parts.append(b'"membership":' + orjson.dumps(membership))
         return b"{" + b",".join(parts) + b"}"
+
+    def _ephemeral(self, requester: Requester, room: RoomName | None) -> bytes:
+        """The members `presence` and `receipts` of a room's object, or of the account's."""
+        presence: list[Mapping[str, Any]] = []
+        receipts: list[dict[str, Any]] = []
+        if self.ephemeral is not None:
+            presence = [one for one in self.ephemeral.presence(requester) if self._is_in(room, one["sender"])]
+            joined = self._graph.memberships.rooms_of(requester.user_nid) if room is None else ()
+            rooms = [one.room_nid for one in joined] if room is None else [room.room_nid]
+            names = self._graph.rooms.names(rooms)
+            for nid, events in self.ephemeral.receipts(requester, rooms).items():
+                receipts += [{**event, "room_id": names[nid].room_id} for event in events]
+        return b'"presence":%b,"receipts":%b' % (orjson.dumps(presence), orjson.dumps(receipts))
+
+    def _is_in(self, room: RoomName | None, user_id: str) -> bool:
+        """Whether a user is in the room; in no room in particular, everybody is."""
+        user = None if room is None else self._graph.texts.find(user_id)
+        if room is None or user is None:
+            return room is None
+        membership = self._graph.memberships.of(room.room_nid, user)
+        return membership is not None and membership.membership == "join"
 
     def _messages(self, requester: Requester, room_id: RoomId, limit: int) -> bytes:
         if limit <= 0:

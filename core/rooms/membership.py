@@ -129,7 +129,7 @@ class Memberships:
     def send_invite(self, requester: Requester, room: RoomName, target: UserId, extra: Mapping[str, Any]) -> None:
         """Invite with further fields in the content, such as `is_direct`."""
         _require_user_id(target)
-        content = {**self._profiles.member_fields(target), **extra, "membership": "invite"}
+        content = {**self._profiles.invite_fields(target), **extra, "membership": "invite"}
         self._plugins.require(
             permissions.user_may_invite,
             inviter=requester.user_id,
@@ -193,6 +193,8 @@ class Memberships:
     ) -> EventId:
         """Send a member event as a client wrote it (PUT …/state/m.room.member), as the operation that it amounts to."""
         wanted = content.get("membership")
+        if wanted == "join" and target == requester.user_id:
+            content = self._profiles.in_room(target, content)
         room = self._access.known(room_id)
         current = self._member(room, target)
         if current is not None and current.sender == requester.user_id and current.content == content:

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     ALIAS = 21  # room nid, room nid; newest per room
     USER_STATUS = 22  # user nid, user nid: created, deactivated, locked, suspended; newest per user
     DIRECTORY = 23  # room nid, room nid: published or not; newest per room
+    THREAD_SUBSCRIPTION = 24  # user nid, subscription nid; newest per subscription
     PLUGIN = 100  # text nid naming the plugin's kind, reference of its own; newest per key
 
 
@@ -62,6 +63,7 @@ NEWEST_PER_KEY = frozenset(
         Kind.ALIAS,
         Kind.USER_STATUS,
         Kind.DIRECTORY,
+        Kind.THREAD_SUBSCRIPTION,
         Kind.PLUGIN,
     }
 )

@@ -146,6 +146,15 @@ class StateLineStore:
             (line, after, upto),
         )
 
+    def changes_at(self, line: int, indexes: Collection[int]) -> dict[int, tuple[int, int]]:
+        """(old, new) of the changes at some indexes of a line; 0 for "no event"."""
+        rows = self._database.rows_in(
+            "SELECT line_index, old_nid, new_nid FROM state_changes WHERE line_nid = ? AND line_index IN ({})",
+            indexes,
+            before=(line,),
+        )
+        return {index: (old, new) for index, old, new in rows}
+
     def latest(self, source: Database | Transaction, line: int, key: StateNidKey, upto: int) -> tuple[int, int] | None:
         """(index, event or 0) of the newest change of `key` on `line` at or before `upto`."""
         row = source.row(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Protocol
 
 import orjson
@@ -26,14 +28,22 @@ class StoredFilters(Protocol):
 
 
 class SyncFilters:
-    """Finds the filter that a `filter` parameter means."""
+    """Finds the filter that a `filter` parameter means; `excluded` are rooms that every filter leaves out."""
 
-    def __init__(self, stored: StoredFilters) -> None:
+    def __init__(self, stored: StoredFilters, excluded: Collection[str] = ()) -> None:
         self._stored = stored
+        self._excluded = frozenset(excluded)
         self._inline: OrderedDict[str, SyncFilter] = OrderedDict()
 
     def find(self, user_nid: UserNid, parameter: str | None) -> SyncFilter:
         """The filter. Raises InvalidParam for an unknown id, NotJson and BadJson (400) for what cannot be a filter."""
+        found = self._find(user_nid, parameter)
+        if not self._excluded:
+            return found
+        return replace(found, room=replace(found.room, not_rooms=found.room.not_rooms | self._excluded))
+
+    def _find(self, user_nid: UserNid, parameter: str | None) -> SyncFilter:
+        """As `find`, with no room left out."""
         if not parameter:
             return NO_FILTER
         if parameter[0] == "{":

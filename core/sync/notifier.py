@@ -48,6 +48,7 @@ _USER_KINDS = frozenset(
         Kind.PUSH_RULES,
         Kind.NOTIFICATION_COUNTS,
         Kind.ROOM_FORGOTTEN,
+        Kind.THREAD_SUBSCRIPTION,
     }
 )
 

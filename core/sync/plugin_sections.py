@@ -12,7 +12,7 @@ from core.graph.graph import Graph
 from core.hooks.declarations import SyncRange, SyncSection
 from core.hooks.errors import PluginError, PluginFailed
 from core.hooks.manager import Contribution, PluginManager
-from core.ids import Position, RoomId, UserId
+from core.ids import Position, Requester, RoomId, UserId
 from core.storage.rooms import RoomStore
 from core.sync.asking import Asking, Window
 from core.sync.notifier import Notifier
@@ -46,6 +46,18 @@ class PluginSections:
             return {}
         window = asking.window
         return self._read(asking, Position(window.since), window.counted_since or None)
+
+    def now(self, name: str, requester: Requester, upto: Position, tick: int) -> Mapping[str, Any]:
+        """What one section holds at a position and a tick, as a first sync would tell it; empty where there is none."""
+        for one in self._sections:
+            if one.item.name == name:
+                asked = SyncRange(requester.user_id, requester.device_id, None, upto, None, tick, {})
+                try:
+                    found = self._plugins.run(one.plugin, f"sync_section:{name}", READ_SECONDS, one.item.read, asked)
+                except PluginFailed:  # counted and logged by the guard
+                    return {}
+                return found or {}
+        return {}
 
     def _read(self, asking: Asking, since: Position | None, since_tick: int | None) -> Fields:
         requester, window = asking.request.requester, asking.window

@@ -49,10 +49,11 @@ class RoomStateChoice:
         else:
             wanted = dict(base)
         if not asking.wants_state_after:
-            for key, first in _first_changes(timeline).items():
-                start = self._value_before(first)
-                if start:
-                    wanted[key] = start
+            firsts = _first_changes(timeline)
+            replaced = self._graph.states.replaced_by(firsts.values())
+            for key, first in firsts.items():
+                if first.nid in replaced:
+                    wanted[key] = replaced[first.nid]
                 else:
                     wanted.pop(key, None)
         return self._chosen(asking, room, wanted, timeline, True)
@@ -141,8 +142,7 @@ class RoomStateChoice:
         return self._value_before(first) if replaced is None else replaced  # None: never current, in a fork
 
     def _value_before(self, stored: StoredEvent) -> int:
-        former = self._graph.states.value_before(stored, stored.type, stored.state_key or "")
-        return 0 if former is None else former.nid
+        return self._graph.states.replaced_by((stored,)).get(stored.nid, EventNid(0))
 
 
 def _first_changes(timeline: Sequence[StoredEvent]) -> dict[StateNidKey, StoredEvent]:

@@ -177,6 +177,7 @@ def _capabilities(config: Config) -> capabilities.Capabilities:
         get_login_token=bool(config.auth.login_via_existing_session.get("enabled")),
         set_displayname=config.registration.enable_set_displayname,
         set_avatar_url=config.registration.enable_set_avatar_url,
+        forgets_on_leave=config.rooms.forget_rooms_on_leave,
     )
 
 

@@ -78,6 +78,11 @@ class PluginUsers:
         user = self._users.find(user_id)
         return user is not None and user.is_admin and not user.is_deactivated
 
+    def is_locked(self, user_id: UserId) -> bool:
+        """Whether this is a local account that an administrator has locked."""
+        user = self._users.find(user_id)
+        return user is not None and user.is_locked and not user.is_deactivated
+
     def create(self, localpart: str, displayname: str | None = None) -> UserId:
         """Make an account without a password. Raises MatrixError with M_USER_IN_USE or M_INVALID_USERNAME."""
         self._registration.check_name(localpart)

@@ -15,7 +15,7 @@ from core.push.evaluating import Evaluator
 from core.push.ignoring import Ignoring
 from core.push.joins import Joins
 from core.push.ledger import Ledger
-from core.push.messages import Messages
+from core.push.messages import Messages, Style
 from core.push.notifications import Notifications
 from core.push.outbox import Outbox
 from core.push.pushers import Pushers
@@ -81,7 +81,10 @@ def build_push(
     evaluator = Evaluator(graph, rules, ignoring, counts, ground.server_name)
     ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(storage.database), counts)
     graph.purger.follow(ledger.forget_room)
-    sender = None if http is None else PushSender(pusher_store, Messages(graph, ledger), http, writer)
+    settings = ground.config.push
+    messages = Messages(graph, ledger, Style(settings.include_content, settings.group_unread_count_by_room))
+    jitter_s = (settings.jitter_delay or 0) / 1000
+    sender = None if http is None else PushSender(pusher_store, messages, http, writer, jitter_s=jitter_s)
     outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
     counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)
     runner = ConsumerRunner(

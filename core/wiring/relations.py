@@ -40,6 +40,7 @@ class RelationsPart:
     reports: ReportStore
     upgrades: RoomUpgrades
     stream: EventStream
+    snapshots: InitialSync
     consumers: list[Consumer]
     blueprints: list[Blueprint]
 
@@ -61,7 +62,7 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
         rooms.alias_store,
         rooms.published,
         rooms.personal,
-        MemberProfiles(accounts.profiles, ground.server_name),
+        MemberProfiles(accounts.profiles, ground.server_name, ground.config.rooms),
         ground.plugins,
         writer,
         name,
@@ -80,4 +81,4 @@ def build_relations(ground: Ground, accounts: AccountsPart, rooms: RoomsPart, ru
         old_sync.blueprint(stream, snapshots, rooms.reading, graph.events, gate),
     ]
     consumers: list[Consumer] = [ForgetOnLeave(graph, name)] if ground.config.rooms.forget_rooms_on_leave else []
-    return RelationsPart(report_store, upgrades, stream, consumers, blueprints)
+    return RelationsPart(report_store, upgrades, stream, snapshots, consumers, blueprints)

@@ -21,6 +21,7 @@ from core.api.client import (
     room_state,
     rooms,
 )
+from core.config.rooms import RoomsConfig
 from core.errors import NotFound
 from core.graph.client_events import ClientEvents
 from core.graph.erasure import Erasure
@@ -68,9 +69,10 @@ _ENCRYPTED_PRESETS = {
 class MemberProfiles:
     """core.rooms' view of profiles."""
 
-    def __init__(self, profiles: Profiles, server_name: ServerName) -> None:
+    def __init__(self, profiles: Profiles, server_name: ServerName, settings: RoomsConfig) -> None:
         self._profiles = profiles
         self._server_name = server_name
+        self._settings = settings
 
     def member_fields(self, user_id: UserId) -> Mapping[str, Any]:
         """What of the profile goes into member events; other servers are not asked for theirs."""
@@ -81,6 +83,17 @@ class MemberProfiles:
         except NotFound:
             return {}
         return {key: profile[key] for key in _MEMBER_FIELDS if key in profile}
+
+    def invite_fields(self, user_id: UserId) -> Mapping[str, Any]:
+        """As `member_fields`, unless invites are to say nothing of the invited."""
+        return self.member_fields(user_id) if self._settings.include_profile_data_on_invite else {}
+
+    def in_room(self, user_id: UserId, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`content`, with the profile's own fields where users may not have others in a room."""
+        if self._settings.allow_per_room_profiles:
+            return content
+        others = {key: value for key, value in content.items() if key not in _MEMBER_FIELDS}
+        return {**others, **self.member_fields(user_id)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +137,10 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     client_events = _client_events(ground, accounts, graph, viewing, bundles)
     access, remote, elsewhere = RoomAccess(graph), LateRemoteRooms(), LateRemoteHistory()
-    profiles, residents = MemberProfiles(accounts.profiles, name), Residents(graph, name)
+    profiles, residents = MemberProfiles(accounts.profiles, name, ground.config.rooms), Residents(graph, name)
     checks, restricted = AliasChecks(graph, alias_store, remote, residents, name), RestrictedJoins(graph, name)
-    aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name)
+    members_only = ground.config.rooms.require_membership_for_aliases
+    aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name, members_only)
     personal = PersonalSettings(graph, data, writer)
     memberships = Memberships(
         graph, access, profiles, restricted, remote, plugins, name, residents, invite_permissions, personal
@@ -225,7 +239,14 @@ def departures(accounts: AccountsPart, rooms: RoomsPart) -> Departures:
 def _create_room(ground: Ground, accounts: AccountsPart, creation: RoomCreation) -> Blueprint:
     settings = ground.config.rooms
     encrypted = _ENCRYPTED_PRESETS.get(str(settings.encryption_enabled_by_default_for_room_type), frozenset())
-    return create_room.blueprint(creation, accounts.gate, ground.server_name, settings.default_room_version, encrypted)
+    return create_room.blueprint(
+        creation,
+        accounts.gate,
+        ground.server_name,
+        settings.default_room_version,
+        encrypted,
+        settings.default_power_level_content_override,
+    )
 
 
 def _delayed_events(

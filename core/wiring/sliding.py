@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from flask import Blueprint
 
-from core.api.client import sliding_sync
+from core.api.client import sliding_sync, thread_subscriptions
 from core.push.counting import NotificationCounter
 from core.push.rules import PushRules
+from core.rooms.thread_subscriptions import ThreadSubscriptions
+from core.storage.thread_subscriptions import ThreadSubscriptionStore
 from core.sync.account_data import AccountDataSection, RoomAccountDataSection
 from core.sync.counts import CountsSection
 from core.sync.push_rules import PushRulesSection
@@ -22,6 +24,7 @@ from core.sync.sliding.selecting import Selector
 from core.sync.sliding.service import SlidingService
 from core.sync.sliding.standings import StandingReader
 from core.sync.summaries import Summaries
+from core.sync.thread_subscriptions import ThreadSubscriptionSection
 from core.sync.timelines import Timelines
 from core.sync.typing import TypingSection
 from core.wiring.accounts import AccountsPart
@@ -55,6 +58,8 @@ def build_sliding(
     for follower in (stamps, facts):
         storage.tail.follow(follower.follow)
     to_device, device_lists, key_counts = encryption.sections
+    subscriptions = ThreadSubscriptionStore(database)
+    threads = ThreadSubscriptionSection(subscriptions, graph.rooms)
     sections = Sections(
         to_device,
         device_lists,
@@ -63,6 +68,7 @@ def build_sliding(
         RoomAccountDataSection(data, graph.rooms),
         ReceiptSection(sync.receipt_store, graph.rooms, graph.texts),
         TypingSection(sync.typing_book, graph.rooms),
+        threads,
         encryption.always_in_sync,
         encryption.acknowledged,
     )
@@ -75,9 +81,16 @@ def build_sliding(
         sync.changes,
         Summaries(database, graph),
     )
-    standings = StandingReader(graph, rooms.invite_permissions.hides)
+    standings = StandingReader(graph, rooms.invite_permissions.hides, ground.config.rooms.exclude_rooms_from_sync)
     selector = Selector(graph, standings, data, facts, stamps)
     extensions = Extensions(sections, graph.rooms)
     answers = SlidingAnswers(database, graph, selector, stamps, parts, CountsSection(counter, log), extensions)
     service = SlidingService(sync.notifier, log, answers, rooms.ignored.of)
-    return SlidingPart(service, [sliding_sync.blueprint(service, ground.activity, accounts.gate)])
+    following = ThreadSubscriptions(
+        graph, rooms.access, rooms.viewing, subscriptions, database, log, storage.writer, lambda: storage.tail.position
+    )
+    blueprints = [
+        sliding_sync.blueprint(service, ground.activity, accounts.gate),
+        thread_subscriptions.blueprint(following, threads, lambda: storage.tail.position, accounts.gate),
+    ]
+    return SlidingPart(service, blueprints)

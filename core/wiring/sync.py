@@ -26,6 +26,7 @@ from core.sync.room_contents import RoomContents
 from core.sync.room_lists import STRIPPED_TYPES, RoomLister
 from core.sync.sections import RoomSection, Section
 from core.sync.service import SyncService
+from core.sync.snapshots import EphemeralSnapshots
 from core.sync.state_changes import StateChangeReader
 from core.sync.summaries import Summaries
 from core.sync.timelines import Timelines
@@ -35,8 +36,8 @@ from core.wiring.encryption import EncryptionPart
 from core.wiring.ground import Ground
 from core.wiring.rooms import RoomsPart
 
-MOST_TIMELINE = 1000
-"""The largest limit of a timeline that is honored."""
+UNLIMITED = 1_000
+"""The largest limit of a timeline where the configuration has none."""
 
 LOOKED_UP_TYPES = (
     "m.room.member",
@@ -57,6 +58,7 @@ class SyncPart:
     receipt_store: ReceiptStore
     typing_book: TypingBook
     changes: StateChangeReader
+    snapshots: EphemeralSnapshots
     blueprints: list[Blueprint]
 
 
@@ -79,6 +81,7 @@ def build_sync(
         {Kind.DEVICE_LIST: encryption.lists.followers},
     )
     changes = StateChangeReader(database, graph, log, notifier.recent)
+    most_events = ground.config.server.filter_timeline_limit
     contents = RoomContents(
         graph,
         rooms.viewing,
@@ -87,7 +90,7 @@ def build_sync(
         Timelines(notifier.recent, log, graph.events),
         changes,
         Summaries(database, graph),
-        MOST_TIMELINE,
+        UNLIMITED if most_events < 0 else most_events,
     )
     lister = RoomLister(
         database, graph, rooms.viewing, rooms.client_events, log, changes, contents, rooms.invite_permissions.hides
@@ -111,6 +114,7 @@ def build_sync(
     ]
     assembler = Assembler(graph, lister, sections, room_sections, encryption.always_in_sync)
     service = SyncService(notifier, log, assembler, rooms.ignored.of, encryption.acknowledged)
-    filters = SyncFilters(accounts.filters)
+    filters = SyncFilters(accounts.filters, ground.config.rooms.exclude_rooms_from_sync)
+    snapshots = EphemeralSnapshots(receipt_store, contributed, notifier, graph.texts)
     blueprints = [sync_api.blueprint(service, filters, ground.activity, accounts.gate)]
-    return SyncPart(notifier, service, receipt_store, typing_book, changes, blueprints)
+    return SyncPart(notifier, service, receipt_store, typing_book, changes, snapshots, blueprints)

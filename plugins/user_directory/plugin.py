@@ -41,6 +41,7 @@ _SETTINGS = {
     "search_all_users": False,
     "prefer_local_users": False,
     "exclude_remote_users": False,
+    "show_locked_users": False,
 }
 _PUBLIC_TYPES = ("m.room.join_rules", "m.room.history_visibility", "m.room.create")
 
@@ -62,6 +63,7 @@ class UserDirectory:
         """Who registered a moment ago: those who come together are written together."""
         self._enabled, self._search_all = settings["enabled"], settings["search_all_users"]
         self._local_first, self._only_local = settings["prefer_local_users"], settings["exclude_remote_users"]
+        self._shows_locked = settings["show_locked_users"]
 
     @hookimpl
     def contribute_tables(self) -> list[TableSet]:
@@ -177,6 +179,8 @@ class UserDirectory:
 
     def _may_find(self, mine: frozenset[RoomId], user_id: UserId) -> bool:
         """Whether who is in the rooms `mine` may find a user."""
+        if not self._shows_locked and self._api.users.is_locked(user_id):
+            return False
         if self._search_all:
             return True
         theirs = self._api.rooms.rooms_of(user_id)

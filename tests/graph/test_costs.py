@@ -57,3 +57,17 @@ def test_a_long_history_is_read_from_its_nearest_keyframe(graph, open_graph, dat
     state = cold.states.at(StateRef(line, 480))
     assert len(state) == 5
     assert sum(read) < 150
+
+
+def test_what_events_took_the_place_of_is_one_query_and_then_none(graph, open_graph, database, monkeypatch):
+    room = create_room(graph).room_nid
+    sent = graph.write.send(room, [Draft("x.counter", ANNA, {"n": n}, str(n % 2)) for n in range(10)])
+    cold = open_graph()
+    events = list(cold.events.by_nids([one.nid for one in sent]).values())
+    asked = []
+    real = type(database).rows
+    monkeypatch.setattr(type(database), "rows", lambda *a: asked.append(a[1]) or real(*a))
+    for _ in range(2):
+        replaced = cold.states.replaced_by(events)
+        assert replaced == {one.nid: former.nid for former, one in zip(sent, sent[2:], strict=False)}
+    assert len(asked) == 1

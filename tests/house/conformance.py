@@ -14,6 +14,11 @@ _OPENING = """# Conformance
 Which operations of the Matrix specification (1.19) Trellis serves, and which not yet. Made from the source and the
 specification's list by `python -m tests.house.conformance`; a test fails when this page is out of date. Paths of the
 old prefix `r0` are served wherever `v3` is.
+
+`/versions` says r0.6.1 and v1.1 to v1.19. What a server need not have and this one has not, it says where clients
+look for it: without OAuth `/auth_metadata` answers 404, without SSO `/login` does not list it. Everything else of these
+releases that is missing is marked below. Of proposals only those are in `unstable_features` that are served under the
+names that clients ask for (core/wiring/features.py).
 """
 
 

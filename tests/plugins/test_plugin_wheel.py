@@ -24,7 +24,15 @@ print(app.test_client().get("/_sample/hello").json)
 def test_an_installed_package_judges_and_serves(scratch):
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     found, verdict, answer = run(scratch, "-c", AT_WORK, env=env).splitlines()
-    ours = ["bcrypt_passwords", "message_search", "presence", "smtp_mail", "url_previews", "user_directory"]
+    ours = [
+        "bcrypt_passwords",
+        "house_rules",
+        "message_search",
+        "presence",
+        "smtp_mail",
+        "url_previews",
+        "user_directory",
+    ]
     assert sorted(found.split()) == sorted(
         [*ours, *(f"sample_{name}" for name in ("accounts", "diary", "guestbook", "rules"))]
     )

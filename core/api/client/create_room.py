@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, request
@@ -13,6 +15,7 @@ from core.events.room_versions import room_version
 from core.ids import MAX_ID_BYTES, RoomAlias, ServerName, is_room_alias
 from core.rooms.creation import RoomCreation
 from core.rooms.creation_plan import PRESETS, NewRoom
+from core.rooms.third_party_invites import Address
 from core.web.gate import Gate
 from core.web.schemas import (
     JsonBool,
@@ -58,9 +61,17 @@ class CreateRoomBody(JsonSchema):
 
 
 def blueprint(
-    creation: RoomCreation, gate: Gate, server_name: ServerName, default_version: str, encrypted_presets: frozenset[str]
+    creation: RoomCreation,
+    gate: Gate,
+    server_name: ServerName,
+    default_version: str,
+    encrypted_presets: frozenset[str],
+    levels_by_preset: Mapping[str, Any],
 ) -> Blueprint:
-    """Creation of rooms, encrypted from the start with `encrypted_presets` unless the client says otherwise."""
+    """Creation of rooms, encrypted from the start with `encrypted_presets` unless the client says otherwise.
+
+    `levels_by_preset` changes the power levels that a preset gives; what the client says goes before.
+    """
     bp, body = Blueprint("client_create_room", __name__), CreateRoomBody()
 
     @bp.post("/_matrix/client/v3/createRoom")
@@ -70,9 +81,11 @@ def blueprint(
         gate.limit(requester, "rc_room_creation")
         raw = read_body(request)
         options = load_object(body, raw)
-        for _ in options["invite_3pid"]:
-            gate.limit(requester, "rc_third_party_invite")
         room = _new_room(options, server_name, default_version, encrypted_presets)
+        levels = {**(levels_by_preset.get(room.preset) or {}), **room.power_level_override}
+        room = replace(room, power_level_override=levels)
+        if room.invite_3pid:
+            gate.limit(requester, "rc_third_party_invite", len(room.invite_3pid))
         return json_reply({"room_id": creation.create(requester, room, raw)})
 
     return bp
@@ -92,7 +105,7 @@ def _new_room(
         name=options["name"],
         topic=options["topic"],
         invite=tuple(dict.fromkeys(options["invite"])),
-        invite_3pid=options["invite_3pid"],
+        invite_3pid=tuple(Address(**fields) for fields in options["invite_3pid"]),
         creation_content=options["creation_content"],
         initial_state=options["initial_state"],
         is_direct=options["is_direct"],

@@ -31,12 +31,14 @@ def blueprint(profiles: Profiles, gate: Gate, is_public: bool = True) -> Bluepri
         return json_reply(profiles.get(_user_id(user_id)))
 
     @bp.get("/_matrix/client/v3/profile/<user_id>/<key>")
+    @bp.get("/_matrix/client/unstable/uk.tcpip.msc4133/profile/<user_id>/<key>", endpoint="unstable_get")
     def get_field(user_id: str, key: str) -> ResponseReturnValue:
         """One field."""
         reader()
         return json_reply({key: profiles.get_field(_user_id(user_id), key)})
 
     @bp.put("/_matrix/client/v3/profile/<user_id>/<key>")
+    @bp.put("/_matrix/client/unstable/uk.tcpip.msc4133/profile/<user_id>/<key>", endpoint="unstable_put")
     def put_field(user_id: str, key: str) -> ResponseReturnValue:
         """Set one field."""
         requester = gate.authenticate(request, allow_guest=True)
@@ -47,6 +49,7 @@ def blueprint(profiles: Profiles, gate: Gate, is_public: bool = True) -> Bluepri
         return dump(Empty, {})
 
     @bp.delete("/_matrix/client/v3/profile/<user_id>/<key>")
+    @bp.delete("/_matrix/client/unstable/uk.tcpip.msc4133/profile/<user_id>/<key>", endpoint="unstable_delete")
     def delete_field(user_id: str, key: str) -> ResponseReturnValue:
         """Remove one field."""
         requester = gate.authenticate(request, allow_guest=True)

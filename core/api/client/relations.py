@@ -14,9 +14,6 @@ from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, json_reply, load_query
 
 DEFAULT_LIMIT = 50
-_PATH = "/_matrix/client/{}/rooms/<room_id>/relations/<event_id>"
-_PREFIXES = ("v1", "unstable")
-"""`unstable` is where clients from before v1.3 look."""
 
 
 class RelationsQuery(JsonSchema):
@@ -32,7 +29,7 @@ class RelationsQuery(JsonSchema):
 
 
 def blueprint(relations: Relations, paging: Paging, gate: Gate) -> Blueprint:
-    """Related events, of all types or of some."""
+    """Related events, of all types or of some; under `unstable` as well, where clients from before v1.3 look."""
     bp, schema = Blueprint("client_relations", __name__), RelationsQuery()
 
     def answer(room_id: str, event_id: str, rel_type: str | None, event_type: str | None) -> ResponseReturnValue:
@@ -63,29 +60,26 @@ def blueprint(relations: Relations, paging: Paging, gate: Gate) -> Blueprint:
             body.append(b',"recursion_depth":%d' % (page.recursion_depth or 1))
         return json_reply(b"".join([*body, b"}"]))
 
+    @bp.get("/_matrix/client/v1/rooms/<room_id>/relations/<event_id>")
+    @bp.get("/_matrix/client/unstable/rooms/<room_id>/relations/<event_id>", endpoint="old_all")
     def get_relating_events(room_id: str, event_id: str) -> ResponseReturnValue:
         """What relates to an event."""
         return answer(room_id, event_id, None, None)
 
+    @bp.get("/_matrix/client/v1/rooms/<room_id>/relations/<event_id>/<rel_type>")
+    @bp.get("/_matrix/client/unstable/rooms/<room_id>/relations/<event_id>/<rel_type>", endpoint="old_one_way")
     def get_relating_events_with_rel_type(room_id: str, event_id: str, rel_type: str) -> ResponseReturnValue:
         """What relates to an event in one way."""
         return answer(room_id, event_id, rel_type, None)
 
+    @bp.get("/_matrix/client/v1/rooms/<room_id>/relations/<event_id>/<rel_type>/<event_type>")
+    @bp.get(
+        "/_matrix/client/unstable/rooms/<room_id>/relations/<event_id>/<rel_type>/<event_type>", endpoint="old_type"
+    )
     def get_relating_events_with_rel_type_and_event_type(
         room_id: str, event_id: str, rel_type: str, event_type: str
     ) -> ResponseReturnValue:
         """What relates to an event in one way, of one event type."""
         return answer(room_id, event_id, rel_type, event_type)
 
-    for prefix in _PREFIXES:
-        path = _PATH.format(prefix)
-        name = "" if prefix == "v1" else f"_{prefix}"
-        bp.add_url_rule(path, f"all{name}", get_relating_events, methods=["GET"])
-        bp.add_url_rule(f"{path}/<rel_type>", f"one_way{name}", get_relating_events_with_rel_type, methods=["GET"])
-        bp.add_url_rule(
-            f"{path}/<rel_type>/<event_type>",
-            f"one_type{name}",
-            get_relating_events_with_rel_type_and_event_type,
-            methods=["GET"],
-        )
     return bp

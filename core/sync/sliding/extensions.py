@@ -21,6 +21,7 @@ from core.sync.sliding.request import Extension
 from core.sync.tokens import SyncToken
 
 ACCOUNT_DATA, RECEIPTS, TYPING, TO_DEVICE, E2EE = "account_data", "receipts", "typing", "to_device", "e2ee"
+THREADS = "io.element.msc4308.thread_subscriptions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Sections:
     room_account_data: RoomSection
     receipts: RoomSection
     typing: RoomSection
+    thread_subscriptions: Section
     always: Callable[[Requester], Mapping[str, bytes]]
     acknowledged: Callable[[Requester, int], None]
 
@@ -65,6 +67,12 @@ class Extensions:
             self._e2ee(asking, answer, is_first)
         if ACCOUNT_DATA in wanted:
             self._account_data(asking, told, known, answer, is_first)
+        if THREADS in wanted:
+            threads, is_anew = self._sections.thread_subscriptions, is_first or THREADS not in told.extensions
+            found = (threads.current(asking) if is_anew else threads.news(asking)).get("thread_subscriptions", b"{}")
+            answer.fields[THREADS] = found  # type: ignore[assignment]  # JSON
+            answer.has_news |= found != b"{}"
+            answer.rooms = {**answer.rooms, THREADS: frozenset()}
         for name, section in ((RECEIPTS, self._sections.receipts), (TYPING, self._sections.typing)):
             if name in wanted:
                 rooms = self._in_rooms(asking, name, section, told, known, answer)

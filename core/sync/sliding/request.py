@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import BadJson, InvalidParam
 from core.ids import RoomId
-from core.sync.sliding.required_state import RequiredState
+from core.sync.sliding.required_state import ANY, LAZY, MEMBER, RequiredState
 
 MOST_TIMELINE = 1_000
 """The largest `timeline_limit` that is honored."""
@@ -47,11 +47,14 @@ class ListFilters:
     tags: frozenset[str] | None = None
     not_tags: frozenset[str] | None = None
     spaces: frozenset[str] | None = None
+    room_name_like: str | None = None
+    """Part of the room's name, folded."""
 
     @property
     def needs_facts(self) -> bool:
         """Whether the rooms' state matters."""
-        return not (self.is_encrypted is None and self.room_types is None and self.not_room_types is None)
+        wanted = (self.is_encrypted, self.room_types, self.not_room_types, self.room_name_like)
+        return any(one is not None for one in wanted)
 
     @property
     def needs_tags(self) -> bool:
@@ -135,7 +138,9 @@ def _ranges(ranges: object, at: str) -> list[Range]:
 
 
 def _config(given: Mapping[str, Any], at: str) -> RoomConfig:
-    limit, required = given.get("timeline_limit", 0), given.get("required_state", [])
+    limit, required, is_lazy = given.get("timeline_limit", 0), given.get("required_state", []), False
+    if isinstance(required, dict):
+        required, is_lazy = _included(required, f"{at}required_state.")
     if type(limit) is not int or limit < 0:
         raise BadJson(f"'{at}timeline_limit' must be a number from 0 on.")
     if not isinstance(required, list):
@@ -145,7 +150,20 @@ def _config(given: Mapping[str, Any], at: str) -> RoomConfig:
     for pair in required:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
             raise BadJson(f"'{at}required_state' must hold pairs of event type and state key.")
-    return RoomConfig(min(limit, MOST_TIMELINE), RequiredState.of((pair[0], pair[1]) for pair in required))
+    pairs = [(pair[0], pair[1]) for pair in required] + ([(MEMBER, LAZY)] if is_lazy else [])
+    return RoomConfig(min(limit, MOST_TIMELINE), RequiredState.of(pairs))
+
+
+def _included(given: Mapping[str, Any], at: str) -> tuple[list[object], bool]:
+    """The newer form of required state: (its pairs, as the older form has them; whether members come lazily).
+
+    A type or state key that is not given stands for any.
+    """
+    entries = given.get("include", [])
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise BadJson(f"'{at}include' must be a list of objects with type and state_key.")
+    is_lazy = _flag(given, "lazy_members", at) is True
+    return [[one.get("type", ANY), one.get("state_key", ANY)] for one in entries], is_lazy
 
 
 def _filters(given: Mapping[str, Any], at: str) -> ListFilters:
@@ -158,7 +176,12 @@ def _filters(given: Mapping[str, Any], at: str) -> ListFilters:
         _texts(given, "tags", at),
         _texts(given, "not_tags", at),
         _texts(given, "spaces", at),
+        _folded(_text(given, "room_name_like", at)),
     )
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 def _extension(given: Mapping[str, Any], at: str) -> Extension:

@@ -18,10 +18,11 @@ MAX_ROOMS = 100_000
 
 
 class Facts(NamedTuple):
-    """A room's type, None for an ordinary room, and whether it is encrypted."""
+    """A room's type, None for an ordinary room, whether it is encrypted, and its name, folded; '' without one."""
 
     room_type: str | None
     is_encrypted: bool
+    name: str = ""
 
 
 class RoomFacts:
@@ -49,10 +50,13 @@ class RoomFacts:
         if missing:
             doubts = self._doubts
             creates, encrypted = self._holders("m.room.create", missing), self._holders("m.room.encryption", missing)
-            events = self._graph.events.by_nids(creates.values())
+            names = self._holders("m.room.name", missing)
+            events = self._graph.events.by_nids([*creates.values(), *names.values()])
             for room, nid in creates.items():
                 if nid in events:
-                    found[room] = Facts(room_type_of(events[nid].content), room in encrypted)
+                    named = events.get(names[room]) if room in names else None
+                    name = folded_name({} if named is None else named.content)
+                    found[room] = Facts(room_type_of(events[nid].content), room in encrypted, name)
                     if doubts == self._doubts:
                         self._facts[room] = found[room]
             while len(known) > MAX_ROOMS:
@@ -86,10 +90,17 @@ def facts_of_stripped(stripped_state: bytes) -> Facts | None:
     }
     if "m.room.create" not in contents:
         return None
-    return Facts(room_type_of(contents["m.room.create"]), "m.room.encryption" in contents)
+    name = folded_name(contents.get("m.room.name"))
+    return Facts(room_type_of(contents["m.room.create"]), "m.room.encryption" in contents, name)
 
 
 def room_type_of(content: Any) -> str | None:
     """The type that a create event's content gives the room."""
     found = content.get("type") if hasattr(content, "get") else None
     return found if isinstance(found, str) else None
+
+
+def folded_name(content: Any) -> str:
+    """The name that a name event's content gives the room, as searches compare it."""
+    found = content.get("name") if hasattr(content, "get") else None
+    return found.casefold() if isinstance(found, str) else ""

@@ -185,6 +185,8 @@ def _accepts(filters: ListFilters, standing: Standing, room_id: str, facts: Fact
         return False  # a room of which too little is known
     if filters.is_encrypted is not None and filters.is_encrypted != facts.is_encrypted:
         return False
+    if filters.room_name_like is not None and filters.room_name_like not in facts.name:
+        return False
     if filters.room_types is not None and facts.room_type not in filters.room_types:
         return False
     return filters.not_room_types is None or facts.room_type not in filters.not_room_types

@@ -32,10 +32,13 @@ Standings = Mapping[RoomNid, Standing]
 
 
 class StandingReader:
-    """Reads standings. `hides_invite` says whose invites a user has blocked."""
+    """Reads standings. `hides_invite` says whose invites a user has blocked; of `excluded` rooms nobody hears."""
 
-    def __init__(self, graph: Graph, hides_invite: Callable[[UserNid, UserId], bool]) -> None:
+    def __init__(
+        self, graph: Graph, hides_invite: Callable[[UserNid, UserId], bool], excluded: Collection[str] = ()
+    ) -> None:
         self._graph = graph
+        self._excluded = frozenset(excluded)
         self._hides_invite = hides_invite
 
     def all(self, asking: Asking) -> dict[RoomNid, Standing]:
@@ -103,6 +106,8 @@ class StandingReader:
         return {room: one for room, one in judged.items() if one.is_listed or room in told}
 
     def _judged(self, asking: Asking, memberships: Collection[Membership]) -> dict[RoomNid, Standing]:
+        if self._excluded:
+            memberships = [one for one in memberships if not self._is_excluded(one.room_nid)]
         doubtful = [one.event_nid for one in memberships if one.membership in ("leave", "invite", "knock")]
         events = self._graph.events.by_nids(doubtful)
         me = asking.viewer.user_id
@@ -120,6 +125,9 @@ class StandingReader:
         """Whether it is a kick; the end of an invite is told to those who know of the invite, and to nobody else."""
         intervals = self._graph.states.membership_intervals(room, asking.viewer.user_nid)
         return len(intervals) > 1 and intervals[-2][1] == "join"
+
+    def _is_excluded(self, room: RoomNid) -> bool:
+        return self._graph.rooms.name(room).room_id in self._excluded
 
     def _is_hidden(self, asking: Asking, inviter: UserId) -> bool:
         return inviter in asking.ignored or self._hides_invite(asking.viewer.user_nid, inviter)
@@ -142,6 +150,8 @@ class StandingReader:
         events = self._graph.events.by_nids([one.event_nid for one in listed])
         for one in listed:
             own = events[one.event_nid]
+            if self._excluded and self._is_excluded(one.room_nid):
+                continue
             if one.membership == "invite" and self._is_hidden(asking, own.sender):
                 continue
             found[one.room_nid] = Standing(one.membership, one.event_nid, 0, True, one)

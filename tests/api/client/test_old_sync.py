@@ -109,3 +109,16 @@ def test_a_wrong_token_is_refused(alice, token):
     with pytest.raises(Refused) as refused:
         alice.get("/v3/events", timeout=0, **{"from": token})
     assert (refused.value.status, refused.value.errcode) == (400, "M_INVALID_PARAM")
+
+
+def test_snapshots_have_presence_and_receipts_for_members(alice, bob):
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+    event = alice.send(room, "read me")
+    bob.post(f"/v3/rooms/{room}/receipt/m.read/{event}")
+    bob.put(f"/v3/presence/{bob.user_id}/status", {"presence": "online", "status_msg": "here"})
+    for found in (alice.get("/v3/initialSync"), alice.get(f"/v3/rooms/{room}/initialSync")):
+        told = {one["sender"]: one["content"].get("status_msg") for one in found["presence"]}
+        assert told[bob.user_id] == "here"
+        (receipt,) = [one for one in found["receipts"] if one["room_id"] == room]
+        assert list(receipt["content"][event]["m.read"]) == [bob.user_id]

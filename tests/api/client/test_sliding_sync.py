@@ -72,6 +72,8 @@ def test_a_lazy_member_who_changed_is_sent_again(alice, bob, room):
         ([["org.example", "*"]], {("org.example", "a"), ("org.example", "b")}),
         ([["*", "b"]], {("org.example", "b")}),
         ([["m.room.name", ""], ["org.example", "a"]], {("m.room.name", ""), ("org.example", "a")}),
+        ({"include": [{"type": "org.example"}]}, {("org.example", "a"), ("org.example", "b")}),
+        ({"include": [{"state_key": "b"}], "lazy_members": False}, {("org.example", "b")}),
         ([], set()),
     ],
 )
@@ -326,3 +328,12 @@ def test_nonsense_is_refused(alice, body, errcode):
     with pytest.raises(Refused) as refused:
         ask(alice, body)
     assert (refused.value.status, refused.value.errcode) == (400, errcode)
+
+
+@pytest.mark.parametrize(
+    "required", [{"include": [5]}, {"include": {}}, {"include": [{"type": 5}]}, {"lazy_members": 1}]
+)
+def test_an_object_of_required_state_that_is_none_is_refused(alice, required):
+    with pytest.raises(Refused) as refused:
+        ask(alice, one_list(required=required))
+    assert (refused.value.status, refused.value.errcode) == (400, "M_BAD_JSON")

@@ -41,12 +41,20 @@ def rooms(alice, bob):
         ({"not_room_types": ["m.space"], "is_encrypted": False}, {"plain", "direct", "tagged", "invite"}),
         ({"tags": ["m.favourite"]}, {"tagged"}),
         ({"not_tags": ["m.favourite"], "is_dm": True}, {"direct"}),
+        ({"room_name_like": "nobody's"}, set()),
     ],
 )
 def test_filters_choose_rooms(alice, rooms, filters, expected):
     answer = ask(alice, one_list(0, filters=filters))
     assert set(answer["rooms"]) == {rooms[name] for name in expected}
     assert answer["lists"]["all"]["count"] == len(expected)
+
+
+def test_a_list_may_be_of_a_part_of_the_name(alice, rooms):
+    filters = {"room_name_like": "qUIET pl"}
+    assert ask(alice, one_list(0, filters=filters))["rooms"] == {}
+    alice.set_state(rooms["plain"], "m.room.name", {"name": "A Quiet Place"})
+    assert set(ask(alice, one_list(0, filters=filters))["rooms"]) == {rooms["plain"]}
 
 
 def test_a_list_of_a_space_has_its_children(alice, rooms):

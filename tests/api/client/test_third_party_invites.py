@@ -96,6 +96,15 @@ def test_an_address_nobody_has_published_is_invited_by_token_and_joins_with_the_
     assert bob.user_id in bob.get(f"/v3/rooms/{quote(room)}/joined_members")["joined"]
 
 
+def test_addresses_are_invited_as_the_room_is_created(world):
+    server, identity = world
+    alice = server.register()
+    who = {"medium": "email", "address": "new@b.c", "id_server": identity.name, "id_access_token": "token"}
+    room = alice.create_room(name="Cake", invite_3pid=[who])
+    letter = identity.letters[-1]
+    assert (letter["room_id"], letter["room_name"], letter["address"]) == (room, "Cake", "new@b.c")
+
+
 def test_what_the_identity_server_refuses_is_told(world):
     server, identity = world
     alice = server.register()

@@ -1,24 +1,22 @@
-"""`/versions` says what it was told, and no more."""
+"""What the server says it can do."""
 
-from __future__ import annotations
-
-from werkzeug.test import Client
-
-from core.api.client.versions import SupportedFeatures, blueprint
-from core.web.factory import create_app
-from core.web.settings import WebSettings
+import requests
 
 
-def test_versions_lists_what_is_served() -> None:
-    features = SupportedFeatures(("v1.11", "v1.12"), {"org.matrix.msc1": True, "org.matrix.msc2": False})
-    client = Client(create_app([blueprint(features)], WebSettings()))
-    assert client.get("/_matrix/client/versions").json == {
-        "versions": ["v1.11", "v1.12"],
-        "unstable_features": {"org.matrix.msc1": True, "org.matrix.msc2": False},
-    }
+def test_versions_reach_from_the_old_ones_to_the_newest(server):
+    versions = requests.get(f"{server.base}/_matrix/client/versions", timeout=10).json()["versions"]
+    assert versions == ["r0.6.1", *[f"v1.{minor}" for minor in range(1, 20)]]
 
 
-def test_versions_asks_for_no_token_and_minds_no_wrong_one() -> None:
-    client = Client(create_app([blueprint(SupportedFeatures(("v1.11",)))], WebSettings()))
-    reply = client.get("/_matrix/client/versions", headers={"Authorization": "Bearer stale"})
-    assert reply.json == {"versions": ["v1.11"], "unstable_features": {}}
+def test_every_flag_that_clients_look_at_is_true(server):
+    flags = requests.get(f"{server.base}/_matrix/client/versions", timeout=10).json()["unstable_features"]
+    assert all(flags.values())
+    wanted = ("e2e_cross_signing", "msc2285.stable", "msc3440.stable", "msc3771", "msc3773", "msc3827.stable")
+    wanted += ("simplified_msc3575", "msc4140", "msc4143", "msc4380.stable")
+    assert {f"org.matrix.{flag}" for flag in wanted} <= set(flags)
+
+
+def test_profile_fields_are_served_under_the_name_of_their_proposal(alice):
+    path = f"/unstable/uk.tcpip.msc4133/profile/{alice.user_id}/m.tz"
+    alice.put(path, {"m.tz": "Europe/Berlin"})
+    assert alice.get(path) == alice.get(f"/v3/profile/{alice.user_id}/m.tz") == {"m.tz": "Europe/Berlin"}

@@ -67,13 +67,13 @@ def test_a_file_must_name_the_server(tmp_path: Path) -> None:
         ("presence: {enabled: untracked}", "untracked"),
         ("rc_login: {address: {per_second: 2, burst_count: 3}}", Rate(2.0, 3)),
         ("rc_message: {per_second: 2}", Rate(2.0, 10)),
-        ("redaction_retention_period: null", None),
         ("max_upload_size: null", 50 * 1024**2),
         ("default_room_version: 11", "11"),
         ("ip_range_blacklist: ['10.0.0.0/8', '::1']", tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "::1")))),
         ("database: {name: mysql, args: {user: a, database: b}}", "mysql"),
         ("email: {smtp_host: mail.example.com}", "mail.example.com"),
         ("turn_uris: ['turn:a']", ("turn:a",)),
+        ("max_event_delay_duration: null", None),
     ],
 )  # fmt: skip
 def test_values_are_read_as_administrators_write_them(tmp_path: Path, text: str, value: Any) -> None:
@@ -151,9 +151,9 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_name(tmp_path: Path, text:
 
 
 def test_a_setting_without_effect_is_a_warning_where_it_is_set_to_something(tmp_path: Path) -> None:
-    said = "exclude_rooms_from_sync: known, but without effect in this release."
-    assert load(tmp_path, "exclude_rooms_from_sync: ['!a:b']").warnings == (said,)
-    assert load(tmp_path, "exclude_rooms_from_sync: []").warnings == ()
+    said = "auto_join_rooms: known, but without effect in this release."
+    assert load(tmp_path, "auto_join_rooms: ['#a:b']").warnings == (said,)
+    assert load(tmp_path, "auto_join_rooms: []").warnings == ()
 
 
 def test_a_secret_may_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
