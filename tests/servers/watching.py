@@ -103,7 +103,7 @@ def history(user: User, room_id: str, limit: int = 100) -> list[dict]:
         page = user.get(f"/v3/rooms/{quote(room_id, safe='')}/messages", **query)
         found += page["chunk"]
         token = page.get("end")
-        if token is None or not page["chunk"]:
+        if token is None:
             return found
 
 
