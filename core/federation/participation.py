@@ -32,6 +32,10 @@ class Participation:
         self.require_allowed(origin, room)
         return room
 
+    def is_here(self, room_id: RoomId) -> bool:
+        """Whether this server is in the room."""
+        return self._residents.find_local(room_id) is not None
+
     def shared_room(self, origin: ServerName, room_id: RoomId) -> RoomName:
         """As `room`, where `origin` has a joined user itself. Raises Forbidden where it has none."""
         room = self.room(origin, room_id)

@@ -50,6 +50,7 @@ class Member(FederatingServer):
                 (room_id,),
             ).fetchall()
         database.close()
+        assert rows, f"{room_id} is not in the database"
         flags = {_text(event_id): Flag(flag) for event_id, flag in rows}
 
         def with_flags(wanted: Flag) -> frozenset[str]:

@@ -19,7 +19,7 @@ from tests.federation.chaos.cluster import Member, history_of, state_of
 from tests.federation.chaos.network import Cut, Network
 from tests.servers.trellis import Refused, User
 
-HEALED_SECONDS = 20.0
+HEALED_SECONDS = 60.0
 VERSIONS = ("6", "9", "10", "11", "12")
 FEDERATION_TROUBLE = (502, 503, 504)
 
