@@ -44,7 +44,9 @@ class Guest:
 
     def member(self, what: str = "join", **changed: Any) -> tuple[str, dict]:
         """The signed event that a template asks for."""
-        answer = self.template(what).json()
+        asked = self.template(what)
+        assert asked.status_code == 200, asked.text
+        answer = asked.json()
         self.version = ROOM_VERSIONS[answer["room_version"]]
         return self.signed({**answer["event"], **changed})
 
