@@ -66,6 +66,10 @@ class Participation:
                 self._lists.popitem(last=False)
         return found.allows(server)
 
+    def servers_at(self, room: RoomName, index: int) -> list[ServerName]:
+        """The servers that were in the room at an index of its main line, this one first."""
+        return self._residents.at(room.room_nid, index)
+
     def servers(self, room: RoomName) -> list[ServerName]:
         """The servers in the room, this one first."""
         return self._residents.of(room.room_nid)
