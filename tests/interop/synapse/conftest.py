@@ -44,6 +44,7 @@ def synapse(tmp_path_factory, certificate, trust):
         host="127.0.0.1",  # access lists look at hosts, so the two must not share one
         federation={"destination_min_retry_interval": "1s", "destination_max_retry_interval": "2s"},
         allow_public_rooms_over_federation=True,
+        room_list_publication_rules=[{"action": "allow"}],
         **trust,
     )
     server.start()
