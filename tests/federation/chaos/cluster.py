@@ -11,6 +11,7 @@ from core.storage.events import HIDDEN, Flag
 from tests.federation.chaos.network import Network
 from tests.servers.federating import FederatingServer
 from tests.servers.remote import Certificate
+from tests.servers.synapse import Synapse
 from tests.servers.trellis import User
 from tests.servers.watching import history
 
@@ -58,6 +59,25 @@ class Member(FederatingServer):
 
         unplaced = with_flags(Flag.OUTLIER)
         return Known(frozenset(flags) - unplaced, with_flags(Flag.REJECTED), with_flags(HIDDEN), unplaced)
+
+
+class SynapseMember(Synapse):
+    """A Synapse in the cluster. Its clock is right, and what it keeps in its database is its own affair."""
+
+    def __init__(self, folder: Path, certificate: Certificate, network: Network) -> None:
+        self._source: list[int] = []
+        super().__init__(
+            folder,
+            certificate,
+            https_proxy=network.proxy_for(self._source),
+            no_proxy_hosts=[],
+            federation={"destination_min_retry_interval": "1s", "destination_max_retry_interval": "5s"},
+        )
+        self._source.append(self.federation_port)
+        self.skew = 0.0
+
+    def known(self, room_id: str) -> None:
+        """Nothing that could be compared."""
 
 
 def state_of(user: User, room_id: str) -> dict[tuple[str, str], str]:

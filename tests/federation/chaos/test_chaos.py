@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.federation.chaos.cluster import Member
+from tests.federation.chaos.cluster import Member, SynapseMember
 from tests.federation.chaos.network import Network
 from tests.federation.chaos.scenario import agreed_after, start_run
+from tests.servers.synapse import VARIABLE, synapse_python
 
 SERVERS = 3
 MOST_SERVERS = 5
@@ -37,6 +38,17 @@ def run_once(cluster, seed, count, actions=25, troubles=6):
     return agreed_after(run)
 
 
+@pytest.fixture(scope="module")
+def synapse(cluster, tmp_path_factory, certificate):
+    """A Synapse in the same network."""
+    if synapse_python() is None:
+        pytest.skip(f"{VARIABLE} names no environment with Synapse")
+    member = SynapseMember(tmp_path_factory.mktemp("synapse"), certificate, cluster[0])
+    member.start()
+    yield member
+    member.stop()
+
+
 def test_servers_agree_after_chaos(cluster):
     run_once(cluster, seed=1, count=SERVERS)
 
@@ -45,3 +57,12 @@ def test_servers_agree_after_chaos(cluster):
 @pytest.mark.parametrize("seed", range(200))
 def test_servers_agree_after_much_chaos(cluster, seed):
     run_once(cluster, seed, SERVERS + seed % (MOST_SERVERS - SERVERS + 1))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_servers_and_a_synapse_agree_after_chaos(cluster, synapse, seed):
+    network, servers = cluster
+    run = start_run(seed, network, [*servers(2), synapse])
+    run.chaos(actions=15, troubles=5)
+    agreed_after(run)
