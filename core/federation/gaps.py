@@ -14,6 +14,7 @@ from core.federation.calls import GraphCalls
 from core.federation.calls.graph_calls import Pdu
 from core.federation.outliers import Outliers
 from core.federation.received import ReceivedEvents
+from core.federation.remote_errors import may_pass
 from core.graph.graph import Graph
 from core.ids import EventId, ServerName, StateKey
 from core.storage.database import Database
@@ -43,17 +44,28 @@ class Gaps:
         self._extremities = ExtremityStore(database)
 
     def before(self, server: ServerName, room: RoomName, event: Event) -> list[Event]:
-        """Some of what lies between what we have and `event`; nothing where the server has no more to say."""
+        """Some of what lies between what we have and `event`; nothing where the server has no more to say.
+
+        What is older than our own first event of the room is history, which comes by other ways.
+        """
         nids = self._extremities.of(self._database, room.room_nid)
         earliest = [stored.event_id for stored in self._graph.events.by_nids(nids).values()]
-        pdus = self._calls.missing_events(server, room.room_id, [event.event_id], earliest, EVENTS_PER_QUESTION)
-        return self._received.check(pdus[:EVENTS_PER_QUESTION], room.version, room.room_id).events
+        first = self._graph.history.first_live(room.room_nid)
+        depth = 0 if first is None else first.event.depth
+        pdus = self._calls.missing_events(server, room.room_id, [event.event_id], earliest, EVENTS_PER_QUESTION, depth)
+        checked = self._received.check(pdus[:EVENTS_PER_QUESTION], room.version, room.room_id)
+        return [event for event in checked.events if event.depth >= depth and event.prev_event_ids]
 
     def auth_events(self, server: ServerName, room: RoomName, event: Event, missing: Collection[EventId]) -> None:
-        """Put the auth events that an event lacks, and theirs, into the graph, as far as they can be had."""
+        """Put the auth events that an event lacks, and theirs, into the graph, as far as they can be had.
+
+        Raises MatrixError where the server does not answer now.
+        """
         try:
             pdus: Iterable[Pdu] = self._calls.event_auth(server, room.room_id, event.event_id)
-        except MatrixError:
+        except MatrixError as error:
+            if may_pass(error):
+                raise
             pdus = self._singly(server, missing)
         self._outliers.keep(room.room_nid, self._received.check(pdus, room.version, room.room_id).events)
 
@@ -82,6 +94,8 @@ class Gaps:
             try:
                 pdu = self._calls.event(server, event_id)
             except MatrixError as error:
+                if may_pass(error):
+                    raise
                 logger.info("%s has no %s for us: %s", server, event_id, error.sentence)
             else:
                 found += [] if pdu is None else [pdu]

@@ -81,7 +81,7 @@ class Handshakes:
         event = self._graph.write.draft_event(room.room_nid, Draft("m.room.member", user_id, content, user_id))
         left_out = ("hashes", "signatures", "event_id", "unsigned")
         template = {key: value for key, value in event.pdu.items() if key not in left_out}
-        return {"event": template, "room_version": room.version.id}
+        return {"event": {**template, "origin": self._server_name}, "room_version": room.version.id}
 
     def send(
         self, origin: ServerName, room_id: RoomId, event_id: EventId, pdu: Mapping[str, Any], membership: str

@@ -97,13 +97,16 @@ class InboundTransactions:
 
     def _take_room(self, origin: ServerName, room_id: RoomId, pdus: Sequence[Pdu], results: Results) -> None:
         named = self._graph.rooms.find(room_id)
-        if named is not None and not len(self._graph.states.current(named.room_nid)):
+        if named is not None and not self._participation.is_here(room_id):
             checked = self._received.check(pdus, named.version, room_id)
             if self._rescinded.take(origin, named, checked.events):
                 results.update({str(event.event_id): {} for event in checked.events})
                 return
         room = self._participation.room(origin, room_id)
         checked = self._received.check(pdus, room.version, room_id)
+        for event in [one for one in checked.events if not one.prev_event_ids]:
+            checked.events.remove(event)
+            checked.problems[event.event_id] = "It follows no event, but the room has begun."
         known = self._graph.events.by_ids([event.event_id for event in checked.events])
         new = [event for event in checked.events if event.event_id not in known or known[event.event_id].is_outlier]
         if new:

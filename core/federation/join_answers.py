@@ -37,7 +37,7 @@ class JoinAnswers:
         chain = self._chains.of([*state, event])
         told = {stored.nid for stored in state} if omit_members else set()
         chain = [stored for stored in chain if stored.nid not in told]
-        servers = self._participation.servers(admitted.room)
+        servers = self._participation.servers_at(admitted.room, event.main_before)
         return b'{"auth_chain":%b,"event":%b,"members_omitted":%b,"origin":%b,"servers_in_room":%b,"state":%b}' % (
             json_list(chain),
             event.pdu_bytes,

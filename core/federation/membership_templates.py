@@ -19,7 +19,7 @@ from core.federation.calls import Template
 from core.federation.remote_errors import RemoteNonsense
 from core.ids import RoomId, ServerName, UserId
 
-_LEFT_OUT = ("hashes", "signatures", "unsigned", "event_id")
+_LEFT_OUT = ("hashes", "signatures", "unsigned", "event_id", "origin")
 _AUTHORIZER = "join_authorised_via_users_server"
 
 

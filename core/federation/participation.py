@@ -32,6 +32,10 @@ class Participation:
         self.require_allowed(origin, room)
         return room
 
+    def is_here(self, room_id: RoomId) -> bool:
+        """Whether this server is in the room."""
+        return self._residents.find_local(room_id) is not None
+
     def shared_room(self, origin: ServerName, room_id: RoomId) -> RoomName:
         """As `room`, where `origin` has a joined user itself. Raises Forbidden where it has none."""
         room = self.room(origin, room_id)
@@ -61,6 +65,10 @@ class Participation:
             if len(self._lists) > CACHED_LISTS:
                 self._lists.popitem(last=False)
         return found.allows(server)
+
+    def servers_at(self, room: RoomName, index: int) -> list[ServerName]:
+        """The servers that were in the room at an index of its main line, this one first."""
+        return self._residents.at(room.room_nid, index)
 
     def servers(self, room: RoomName) -> list[ServerName]:
         """The servers in the room, this one first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from core.errors import MatrixError
+from core.errors import MatrixError, Unavailable
 from core.ids import ServerName
 
 MAX_SENTENCE = 500
@@ -45,6 +45,13 @@ class RemoteNonsense(MatrixError):
     def __init__(self, server: ServerName, sentence: str) -> None:
         super().__init__(f"The answer of {server} cannot be used: {sentence}")
         self.server = server
+
+
+def may_pass(error: MatrixError) -> bool:
+    """Whether the server may answer the same question later: it was not there, or had too much to do."""
+    if isinstance(error, RemoteRefusal):
+        return error.answered_status >= 500 or error.answered_status == 429
+    return isinstance(error, Unavailable)
 
 
 def read_refusal(server: ServerName, status: int, body: bytes) -> RemoteRefusal:

@@ -24,13 +24,14 @@ from core.federation.membership_templates import MembershipTemplates
 from core.federation.received import ReceivedEvents
 from core.federation.remote_errors import RemoteNonsense
 from core.federation.remote_joins import RemoteJoins
-from core.federation.stripped import pdus_of, read_told_state, told_state
+from core.federation.stripped import pdus_of, read_told_state, servers_in, told_state
 from core.graph.appending.admission import Admission
 from core.graph.drafts import Draft
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
-from core.ids import RoomAlias, RoomId, ServerName, UserId, server_of
+from core.ids import RoomAlias, RoomId, ServerName, UserId, UserNid, server_of
 from core.rooms.residents import Residents
+from core.storage.memberships import OutOfBand
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class RemoteMemberships:
             event = self._candidates.first(room_id, servers, attempt)
         except MatrixError as error:
             logger.info("Nobody was told that %s left room %s: %s", user_id, room_id, error.sentence)
-            event = self._leave_alone(own, user_id, content)
+            event = self._leave_alone(self._event_of(own), user_id, content)
         self._keep(event, b"[]")
 
     def invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
@@ -139,20 +140,21 @@ class RemoteMemberships:
         return self._servers.directory(alias, server_of(alias))
 
     def _known_servers(self, user_id: UserId, room_id: RoomId) -> list[ServerName]:
-        """Who invited, and who was in the room when we were."""
+        """Who invited, who told of the room, and who was in it when we were."""
         own = self._out_of_band(user_id, room_id)
-        names = [] if own is None else [server_of(own.sender)]
+        names = [] if own is None else [server_of(self._event_of(own).sender), *servers_in(own.stripped_state)]
         room = self._graph.rooms.find(room_id)
         return names if room is None else [*names, *self._residents.of(room.room_nid)]
 
-    def _out_of_band(self, user_id: UserId, room_id: RoomId) -> StoredEvent | None:
+    def _out_of_band(self, user_id: UserId, room_id: RoomId) -> OutOfBand | None:
         user, room = self._graph.texts.find(user_id), self._graph.rooms.find(room_id)
         if user is None or room is None:
             return None
-        for one in self._graph.out_of_band.of(user):
-            if one.room_nid == room.room_nid:
-                return self._graph.events.by_nid(one.event_nid)
-        return None
+        found = self._graph.out_of_band.of(UserNid(user))
+        return next((one for one in found if one.room_nid == room.room_nid), None)
+
+    def _event_of(self, own: OutOfBand) -> StoredEvent:
+        return self._graph.events.by_nid(own.event_nid)
 
     def _keep(self, event: Event, stripped: bytes) -> None:
         room = self._graph.rooms.intern(event.room_id, event.version)

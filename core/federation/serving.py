@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Sequence
 
-from core.errors import Forbidden, NotFound
+from core.errors import NotFound
 from core.events.canonical_json import encode
 from core.events.redaction import redact
 from core.events.visibility import HistoryVisibility, history_visibility, server_may_see
@@ -50,8 +50,6 @@ class Serving:
         self._participation.shared_room(origin, stored.room_id)
         if stored.is_rejected:
             raise NotFound(f"There is no event {event_id} here.")
-        if not self._may_see(origin, stored):
-            raise Forbidden(f"No user of {origin} may see {event_id}.")
         return self._shown(origin, stored)
 
     def state(self, origin: ServerName, room_id: RoomId, event_id: EventId) -> tuple[list[StoredEvent], ...]:

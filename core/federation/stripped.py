@@ -16,7 +16,7 @@ from core.events.room_versions import RoomVersion
 from core.federation.received import ReceivedEvents
 from core.graph.states import RoomState
 from core.graph.stored_event import StoredEvent
-from core.ids import RoomId, UserId
+from core.ids import RoomId, ServerName, UserId, is_user_id, server_of
 
 TOLD_TYPES = (
     "m.room.create",
@@ -66,6 +66,14 @@ def _stripped(pdu: Mapping[str, Any]) -> dict[str, Any] | None:
     if not (isinstance(kind, str) and isinstance(key, str) and isinstance(sender, str) and isinstance(content, dict)):
         return None
     return {"type": kind, "state_key": key, "sender": sender, "content": content}
+
+
+def servers_in(stripped: bytes) -> list[ServerName]:
+    """The servers of those who sent a stripped state: they had power in the room, so they are in it, most likely."""
+    senders = [one.get("sender") for one in orjson.loads(stripped) if isinstance(one, dict)]
+    return list(
+        dict.fromkeys(server_of(sender) for sender in senders if isinstance(sender, str) and is_user_id(sender))
+    )
 
 
 def pdus_of(events: Sequence[StoredEvent]) -> list[Mapping[str, Any]]:

@@ -137,6 +137,11 @@ class History:
         newest = self._events.by_nids((EventNid(found[0][1]),)).get(EventNid(found[0][1]))
         return HistoryToken(DEEPEST if newest is None else newest.top_depth + 1, 0, position)
 
+    def first_live(self, room: RoomNid) -> StoredEvent | None:
+        """The first event of the room that was here at its time: its beginning, or what let this server in."""
+        found = self._log.of_subject(Kind.EVENT, room, 0, self._log.tip(), 1)
+        return self._events.by_nids((EventNid(found[0][1]),)).get(EventNid(found[0][1])) if found else None
+
     def start(self) -> HistoryToken:
         """The token below everything: paging forward from it begins with the oldest event."""
         return HistoryToken(-DEEPEST, 0, Position(0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.graph.graph import Graph
-from core.ids import RoomId, RoomNid, ServerName
+from core.ids import RoomId, RoomNid, ServerName, TextNid
 from core.storage.rooms import RoomName
 
 
@@ -16,10 +18,11 @@ class Residents:
 
     def of(self, room: RoomNid) -> list[ServerName]:
         """The servers in the room, this one first if it is among them."""
-        nids = self._graph.servers.now_in(room)
-        texts = self._graph.texts.texts(nids)
-        names = [ServerName(texts[nid]) for nid in nids]
-        return sorted(names, key=lambda name: (name != self._server_name, name))
+        return self._named(self._graph.servers.now_in(room))
+
+    def at(self, room: RoomNid, index: int) -> list[ServerName]:
+        """The servers that were in the room at an index of its main line, in the same order."""
+        return self._named(self._graph.servers.joined_at(room, index))
 
     def find_local(self, room_id: RoomId) -> RoomName | None:
         """The room, if its next event can be made here: we are in it, or all have left and its graph is here alone."""
@@ -28,3 +31,8 @@ class Residents:
             return None
         residents = self.of(room.room_nid)
         return room if not residents or residents[0] == self._server_name else None
+
+    def _named(self, nids: Sequence[TextNid]) -> list[ServerName]:
+        texts = self._graph.texts.texts(nids)
+        names = [ServerName(texts[nid]) for nid in nids]
+        return sorted(names, key=lambda name: (name != self._server_name, name))

@@ -49,12 +49,12 @@ class InboundStagingStore:
 
         return self._writer.submit(apply)
 
-    def first(self, room: RoomNid, limit: int) -> list[Staged]:
-        """The PDUs of a room that came first."""
+    def first(self, room: RoomNid, limit: int, after: int = 0) -> list[Staged]:
+        """The PDUs of a room that came first, after the one with a number."""
         rows = self._database.rows(
             "SELECT staged_nid, event_id, origin, pdu FROM inbound_staging WHERE room_nid = ? "
-            "ORDER BY staged_nid LIMIT ?",
-            (room, limit),
+            "AND staged_nid > ? ORDER BY staged_nid LIMIT ?",
+            (room, after, limit),
         )
         return [(number, EventId(event_id), ServerName(origin), bytes(pdu)) for number, event_id, origin, pdu in rows]
 

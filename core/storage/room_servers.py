@@ -62,6 +62,14 @@ class RoomServerStore:
         rows = self._database.rows("SELECT DISTINCT server_nid FROM room_servers WHERE to_index = ?", (OPEN,))
         return [TextNid(row[0]) for row in rows]
 
+    def joined_at(self, room: RoomNid, index: int) -> list[TextNid]:
+        """The servers that have a joined user in the state at an index of the main line."""
+        rows = self._database.rows(
+            "SELECT DISTINCT server_nid FROM room_servers WHERE room_nid = ? AND from_index <= ? AND to_index > ?",
+            (room, index, index),
+        )
+        return [TextNid(row[0]) for row in rows]
+
     def sharing(self, user: TextNid) -> list[TextNid]:
         """The servers with a joined user in a room that this user is joined to."""
         rows = self._database.rows(

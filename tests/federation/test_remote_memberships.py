@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.servers.trellis import Refused
+from tests.servers.watching import Watcher
 
 
 @pytest.fixture
@@ -103,6 +104,42 @@ def test_a_knock_reaches_the_other_server_and_is_answered(alpha, alice, bob):
     alice.post(f"/v3/rooms/{quote(room_id)}/invite", {"user_id": bob.user_id})
     bob.join(room_id)
     assert bob.user_id in members(alice, room_id)
+
+
+def knocked(alpha, alice, bob):
+    """A room that the one has knocked on."""
+    rules = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+    room_id = alice.create_room(initial_state=[rules], name="Door")
+    bob.post(f"/v3/knock/{quote(room_id)}", {}, via=alpha.name)
+    assert room_id in bob.sync()["rooms"]["knock"]
+    return room_id
+
+
+def test_a_knock_is_turned_away(alpha, alice, bob):
+    watcher = Watcher(bob)
+    room_id = knocked(alpha, alice, bob)
+    alice.post(f"/v3/rooms/{quote(room_id)}/kick", {"user_id": bob.user_id})
+    watcher.membership(room_id, "leave")
+
+
+def test_a_knock_is_withdrawn_also_where_the_rooms_id_names_no_server(alpha, alice, bob):
+    room_id = knocked(alpha, alice, bob)
+    bob.post(f"/v3/rooms/{quote(room_id)}/leave")
+    member = alice.get(f"/v3/rooms/{quote(room_id)}/state/m.room.member/{quote(bob.user_id)}")
+    assert member["membership"] == "leave"
+
+
+def test_presence_is_told_to_the_other_server(alpha, alice, bob):
+    room_id = alice.create_room(preset="public_chat")
+    join_via(bob, room_id, alpha)
+    watcher = Watcher(bob)
+    alice.put(f"/v3/presence/{quote(alice.user_id)}/status", {"presence": "online", "status_msg": "here"})
+
+    def is_shown(answer):
+        events = answer.get("presence", {}).get("events", [])
+        return any(one["sender"] == alice.user_id and one["content"].get("status_msg") == "here" for one in events)
+
+    watcher.until(is_shown, "her presence")
 
 
 def test_a_restricted_room_is_joined_through_its_resident(alpha, alice, bob):

@@ -10,7 +10,9 @@ import pytest
 from core.events.formats import parse_event
 from core.events.signatures import sign_event
 from tests.servers.guest_server import Guest
-from tests.servers.remote import new_key
+from tests.servers.hostile_room import Trap
+from tests.servers.remote import Reply, new_key
+from tests.servers.watching import Watcher
 
 
 @pytest.fixture
@@ -73,6 +75,42 @@ def test_missing_events_are_fetched(shared):
     sync_until(alice, arrived(guest.room_id, event_id))
     page = alice.get(f"/v3/rooms/{quote(guest.room_id)}/messages", dir="b", limit=4)["chunk"]
     assert [event["content"]["body"] for event in page] == ["last", "lost2", "lost1", "lost0"]
+
+
+def test_an_event_waits_for_a_server_that_does_not_answer_now(shared):
+    alice, guest = shared
+    lost = guest.event("lost")
+    event_id, pdu = guest.event("last")
+    path = f"/_matrix/federation/v1/get_missing_events/{quote(guest.room_id, safe='')}"
+    busy = [Reply("502 Bad Gateway")] * 4
+    guest.remote.answer(path, lambda _: busy.pop() if busy else {"events": [lost[1]]})
+    guest.transact(pdu)
+    sync_until(alice, arrived(guest.room_id, event_id), seconds=40)
+    page = alice.get(f"/v3/rooms/{quote(guest.room_id)}/messages", dir="b", limit=2)["chunk"]
+    assert [event["content"]["body"] for event in page] == ["last", "lost"]
+
+
+def test_what_was_before_our_own_time_in_the_room_is_not_taken_for_news(beta, remote):
+    """The other server answers with all it has, back to the beginning."""
+    host, bob = Trap(remote), beta.register()
+    assert host.spring(bob) is None
+    old = host.event("m.room.topic", {"topic": "old"}, host.state, "", depth=2)
+    path = f"/_matrix/federation/v1/get_missing_events/{quote(host.room_id, safe='')}"
+    remote.answer(path, {"events": [*host.state, old]})
+    remote.answer(
+        f"/_matrix/federation/v1/state_ids/{quote(host.room_id, safe='')}",
+        {"pdu_ids": [host.id_of(one) for one in host.state], "auth_chain_ids": []},
+    )
+    levels = [host.create, host.member, host.levels]
+    news = host.event("m.room.name", {"name": "new"}, levels, "", depth=50, prev_events=[host.id_of(old)])
+    body = {"origin": remote.name, "origin_server_ts": 1, "pdus": [news]}
+    remote.call(beta.base, beta.name, "PUT", "/_matrix/federation/v1/send/t1", body)
+    watcher = Watcher(bob)
+    watcher.state(host.room_id, "m.room.name", "", lambda content: content["name"] == "new")
+    (asked,) = remote.asked(path)
+    assert asked.json["min_depth"] == 9
+    seen = [one["type"] for one in watcher.timelines[host.room_id]]
+    assert "m.room.topic" not in seen
 
 
 def test_past_a_gap_that_cannot_be_filled_the_state_is_fetched(shared):

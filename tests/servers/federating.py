@@ -15,17 +15,15 @@ class FederatingServer(Server):
 
     def __init__(self, folder: Path, certificate: Certificate, database: dict | None = None, **config: object) -> None:
         self.federation_port = free_port()
-        super().__init__(
-            folder,
-            database,
-            server_name=f"localhost:{self.federation_port}",
-            tls_certificate_path=str(certificate.certificate),
-            tls_private_key_path=str(certificate.key),
-            federation_verify_certificates=False,
-            ip_range_blacklist=[],
-            trusted_key_servers=[],
-            **config,
-        )
+        defaults: dict[str, object] = {
+            "server_name": f"localhost:{self.federation_port}",
+            "tls_certificate_path": str(certificate.certificate),
+            "tls_private_key_path": str(certificate.key),
+            "federation_verify_certificates": False,
+            "ip_range_blacklist": [],
+            "trusted_key_servers": [],
+        }
+        super().__init__(folder, database, **{**defaults, **config})
         self.name = f"localhost:{self.federation_port}"
         self.certificate = certificate
         self.config["listeners"].append(

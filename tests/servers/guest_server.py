@@ -25,6 +25,7 @@ class Guest:
         self.state: dict[tuple[str, str], str] = {}
         self.pdus: dict[str, dict] = {}
         self.last = ""
+        self._ts = 0
         self.depth = 0
 
     def call(self, method: str, path: str, content: Any = None):
@@ -37,14 +38,17 @@ class Guest:
         return self.call("GET", f"/v1/make_{what}/{room}/{user}?{versions}")
 
     def signed(self, pdu: dict) -> tuple[str, dict]:
-        """Hash and sign an event; its id and itself."""
+        """Hash and sign an event, later than the one before; its id and itself."""
         key = self.remote.signing_keys[0]
-        complete = sign_event({**pdu, "origin_server_ts": int(time.time() * 1000)}, self.version, self.remote.name, key)
+        self._ts = max(int(time.time() * 1000), self._ts + 1)
+        complete = sign_event({**pdu, "origin_server_ts": self._ts}, self.version, self.remote.name, key)
         return parse_event(complete, self.version).event_id, complete
 
     def member(self, what: str = "join", **changed: Any) -> tuple[str, dict]:
         """The signed event that a template asks for."""
-        answer = self.template(what).json()
+        asked = self.template(what)
+        assert asked.status_code == 200, asked.text
+        answer = asked.json()
         self.version = ROOM_VERSIONS[answer["room_version"]]
         return self.signed({**answer["event"], **changed})
 

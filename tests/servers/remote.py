@@ -94,6 +94,24 @@ class Seen:
 
 Answering = Callable[[Seen], Any]
 
+_names_used: set[int] = set()
+"""Ports of all fakes so far. A server under test remembers keys by name, so that no fake may have the name of another."""
+
+
+def _listen(address: str) -> socket.socket:
+    """A listener on a port that no fake has had."""
+    refused: list[socket.socket] = []
+    while True:
+        listener = socket.create_server((address, 0))
+        port = listener.getsockname()[1]
+        if port not in _names_used:
+            break
+        refused.append(listener)
+    for one in refused:
+        one.close()
+    _names_used.add(port)
+    return listener
+
 
 class Reply:
     """An answer other than 200 and JSON."""
@@ -122,7 +140,7 @@ class Remote:
         self.valid_for_ms = 24 * HOUR_MS
         self.is_serving_keys = True
         self._answers: dict[str, Answering] = {}
-        listener = socket.create_server((address, 0))
+        listener = _listen(address)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
         self.port = listener.getsockname()[1]
         self.name = ServerName(f"{host}:{self.port}")

@@ -21,25 +21,25 @@ def synapse_python() -> Path | None:
 
 
 class Synapse(Server):
-    """Its name is `localhost:PORT` with TLS on that port; clients use plain HTTP on another, `base`."""
+    """Its name is `HOST:PORT` with TLS on that port; clients use plain HTTP on another, `base`."""
 
-    def __init__(self, folder: Path, certificate: Certificate, **config: object) -> None:
+    def __init__(self, folder: Path, certificate: Certificate, host: str = "localhost", **config: object) -> None:
         self.federation_port = free_port()
-        super().__init__(
-            folder,
-            server_name=f"localhost:{self.federation_port}",
-            tls_certificate_path=str(certificate.certificate),
-            tls_private_key_path=str(certificate.key),
-            federation_verify_certificates=False,
-            ip_range_blacklist=[],
-            trusted_key_servers=[],
-            report_stats=False,
-            suppress_key_server_warning=True,
-            log_config=str(folder / "log.yaml"),
-            rc_registration_token_validity=UNLIMITED,
-            **config,
-        )
-        self.name = f"localhost:{self.federation_port}"
+        name = f"{host}:{self.federation_port}"
+        defaults: dict[str, object] = {
+            "server_name": name,
+            "tls_certificate_path": str(certificate.certificate),
+            "tls_private_key_path": str(certificate.key),
+            "federation_verify_certificates": False,
+            "ip_range_blacklist": [],
+            "trusted_key_servers": [],
+            "report_stats": False,
+            "suppress_key_server_warning": True,
+            "log_config": str(folder / "log.yaml"),
+            "rc_registration_token_validity": UNLIMITED,
+        }
+        super().__init__(folder, **{**defaults, **config})
+        self.name = name
         self.federation_base = f"https://{self.name}"
         (folder / "log.yaml").write_text(
             "version: 1\nhandlers: {out: {class: logging.StreamHandler}}\n"
