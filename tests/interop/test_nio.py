@@ -23,3 +23,8 @@ def test_accounts_made_by_hsctl_talk_too(tmp_path, run_script):
         assert "talked" in run_script("nio_conversation.py", server.base, *people, "secret")
     finally:
         server.stop()
+
+
+def test_matrix_nio_shows_what_happens_in_rooms(server, run_script):
+    alice, bob = server.register(password="secret"), server.register(password="secret")
+    assert "ok paging_and_profile" in run_script("nio_rooms.py", server.base, alice.user_id, bob.user_id, "secret")
