@@ -3,9 +3,12 @@ from gevent import monkey
 monkey.patch_all()
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import requests
 
+from tests.api import specified_answers
 from tests.services.mariadb import MariaDb
 from tests.services.redis import Redis
 
@@ -34,3 +37,26 @@ def redis_server() -> Iterator[Redis]:
     """One private Redis for the whole session; a test flushes what it uses."""
     with Redis.started() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def answers_as_specified() -> Iterator[None]:
+    """Hold every answer that any test is given to a client's request against the specification's schemas.
+
+    Only where `TRELLIS_SPEC` names them. What is checked of what: tests/api/specified_answers.py.
+    """
+    send = requests.Session.send
+
+    def checked(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        answer = send(session, request, **options)
+        if "application/json" in answer.headers.get("Content-Type", ""):
+            found = specified_answers.problems_of_request(
+                request.method or "", request.url or "", answer.status_code, answer.json()
+            )
+            assert not found, f"{request.method} {request.url}: {found}"
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        if specified_answers.is_known():
+            patch.setattr(requests.Session, "send", checked)
+        yield

@@ -67,30 +67,32 @@ class Viewing:
         if not listed:
             return []
         room = listed[0].room_nid
-        memberships = self.memberships(room, user_nid, user_id)
-        visibilities = self.visibilities(room)
-        if memberships.values[-1:] == ("join",) and not visibilities.starts:
-            return listed  # shared since ever, and the user is here
-        if memberships.values[-1:] == ("join",) and all(v in ("shared", "world_readable") for v in visibilities.values):
+        if self.sees_all_from(room, user_nid, user_id) == 0:
             return listed
+        memberships, visibilities = self.memberships(room, user_nid, user_id), self.visibilities(room)
         return [stored for stored in listed if self._sees(stored, user_id, memberships, visibilities)]
 
     def may_see(self, stored: StoredEvent, user_nid: UserNid, user_id: UserId) -> bool:
         """Whether the user may see this event."""
         return bool(self.visible((stored,), user_nid, user_id))
 
-    def _sees(self, stored: StoredEvent, user_id: UserId, memberships: Intervals, visibilities: Intervals) -> bool:
-        """History that arrived late has its place on the main line only now, so the state before it decides."""
-        if not stored.flags & Flag.BACKFILLED or stored.before is None:
-            return _may_see(stored, user_id, memberships, visibilities)
-        state = self._states.before(stored.nid)
-        member = state.event("m.room.member", user_id)
-        membership = None if member is None else member.content.get("membership")
-        seen_as = history_visibility(state.event("m.room.history_visibility"))
-        joined_since = membership == "join" or "join" in memberships.values
-        return may_see(
-            stored.event, user_id, seen_as, membership if isinstance(membership, str) else None, joined_since
-        )
+    def sees_all_from(self, room: RoomNid, user_nid: UserNid, user_id: UserId) -> int | None:
+        """From which index of the main line on the user sees everything, to now; None for who is not in the room."""
+        memberships = self.memberships(room, user_nid, user_id)
+        if memberships.values[-1:] != ("join",):
+            return None
+        hides = any(value not in ("shared", "world_readable") for value in self.visibilities(room).values)
+        return memberships.starts[-1] if hides else 0
+
+    def useless_before(self, room: RoomNid, user_nid: UserNid, user_id: UserId) -> int:
+        """Below which index of the main line it is not worth looking for events that the user may see; 0 for none."""
+        visibilities = self.visibilities(room)
+        if not visibilities.starts or any(value in ("shared", "world_readable") for value in visibilities.values):
+            return 0
+        starts = self.memberships(room, user_nid, user_id).starts
+        if not starts or starts[0] < visibilities.starts[0]:  # they were there first, and may see the beginning
+            return 0
+        return starts[0]
 
     def visibilities(self, room: RoomNid) -> Intervals:
         """The room's history visibility over its main line; empty where it was never set."""
@@ -104,6 +106,19 @@ class Viewing:
         )
         self._visibilities.put(room, (current, found), 200 + 100 * len(found.starts))
         return found
+
+    def _sees(self, stored: StoredEvent, user_id: UserId, memberships: Intervals, visibilities: Intervals) -> bool:
+        """History that arrived late has its place on the main line only now, so the state before it decides."""
+        if not stored.flags & Flag.BACKFILLED or stored.before is None:
+            return _may_see(stored, user_id, memberships, visibilities)
+        state = self._states.before(stored.nid)
+        member = state.event("m.room.member", user_id)
+        membership = None if member is None else member.content.get("membership")
+        seen_as = history_visibility(state.event("m.room.history_visibility"))
+        joined_since = membership == "join" or "join" in memberships.values
+        return may_see(
+            stored.event, user_id, seen_as, membership if isinstance(membership, str) else None, joined_since
+        )
 
 
 def _may_see(stored: StoredEvent, user_id: UserId, memberships: Intervals, visibilities: Intervals) -> bool:

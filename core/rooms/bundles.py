@@ -22,6 +22,7 @@ from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, RoomNid, TextNid, UserId, UserNid
 from core.rooms.aggregates import BUNDLED, REFERENCE, REPLACE, THREAD, Aggregate, is_edit
+from core.storage.events import Flag
 from core.storage.interning import Interner
 from core.storage.log import Kind, Line
 from core.storage.related_events import RelatedEvent, RelatedEventStore
@@ -207,11 +208,8 @@ class RelationBundles:
             return {}
         ignored = frozenset(self._texts.known(self._ignored_by(viewer.user_nid)).values())
         seen = {event_id: one for event_id, one in ((i, a.without(ignored)) for i, a in found.items()) if one}
-        shown = [nid for one in seen.values() for nid in (one.latest_reply, one.edit and one.edit[2]) if nid]
-        events = list(self._events.by_nids(shown).values())
-        room = parents[0].room_nid
-        is_here = self._viewing.memberships(room, viewer.user_nid, viewer.user_id).values[-1:] == ("join",)
-        if is_here and len(self._viewing.visible(events, viewer.user_nid, viewer.user_id)) == len(events):
+        whole_from = self._viewing.sees_all_from(parents[0].room_nid, viewer.user_nid, viewer.user_id)
+        if not seen or (whole_from is not None and all(_is_since(parent, whole_from) for parent in parents)):
             return seen
         return self._visible_part([parent for parent in parents if parent.event_id in seen], viewer, ignored)
 
@@ -234,6 +232,11 @@ class RelationBundles:
 
     def _loaded(self, nids: Collection[EventNid | None]) -> dict[EventNid, StoredEvent]:
         return self._events.by_nids([nid for nid in nids if nid is not None])
+
+
+def _is_since(stored: StoredEvent, index: int) -> bool:
+    """Whether nothing that relates to an event can be from before an index of the main line; what came late has none."""
+    return index == 0 or (stored.main_index >= index and not stored.flags & Flag.BACKFILLED)
 
 
 def _with_child(aggregate: Aggregate, child: RelatedEvent, rel_type: str, stored: StoredEvent) -> Aggregate:

@@ -105,8 +105,8 @@ class Paging:
         self, requester: Requester, room_id: RoomId, event_id: EventId, limit: int, wanted: RoomEventFilter
     ) -> Surroundings:
         """An event with up to `limit` others around it, and the state after the last of them."""
-        target = self._reading.event(requester, room_id, event_id)
         sight = self._access.sight(requester, room_id)
+        target = self._reading.event(requester, room_id, event_id)
         back, forward = self._graph.history.around(target)
         half = max(0, min(limit, MOST_EVENTS)) // 2
         before, start = self._fill(requester, sight, back, None, True, half, wanted) if half else ([], back)

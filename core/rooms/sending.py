@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import BadJson, Forbidden, NotFound
+from core.errors import BadJson, Forbidden, InvalidParam, NotFound, TooLarge
 from core.events.auth_rules.power_levels import LEVELS
 from core.events.event import Event
 from core.events.limits import MAX_FIELD_BYTES
@@ -70,6 +70,7 @@ class Sending:
             sent = self._graph.write.find_sent(transaction)
             if sent is not None:
                 return sent.event_id
+            self._access.joined(requester, room_id)
             self._relations.check(room.room_nid, requester.user_nid, event_type, content)
         return self._send(requester, room, draft, transaction)
 
@@ -130,6 +131,8 @@ class Sending:
         room = self._access.known(room_id)
         if event_type == "m.room.power_levels":
             check_levels(content)
+        if event_type == "m.room.tombstone" and content.get("replacement_room") == room_id:
+            raise InvalidParam("A room cannot be replaced by itself; 'replacement_room' must be another one.")
         if event_type == "m.room.canonical_alias":
             self._aliases.check_canonical(room.room_nid, content, self._graph.states.current(room.room_nid))
         current = self._graph.states.current(room.room_nid).get(event_type, state_key)
@@ -168,10 +171,10 @@ class Sending:
 
 
 def check_draft(draft: Draft) -> None:
-    """Raise BadJson for a type or state key that no event may have."""
+    """Raise TooLarge for a type or state key that no event may have."""
     for name, value in (("type", draft.type), ("state key", draft.state_key or "")):
         if len(value.encode("utf-8", "surrogatepass")) > MAX_FIELD_BYTES:
-            raise BadJson(f"The event's {name} is longer than {MAX_FIELD_BYTES} bytes.")
+            raise TooLarge(f"The event's {name} is longer than {MAX_FIELD_BYTES} bytes.")
 
 
 def check_levels(content: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from gevent.lock import BoundedSemaphore
 
 from core.accounts.clock import wall_clock_ms
-from core.errors import AuthRuleViolation, BadRequest, Forbidden, InvalidParam, MatrixError
+from core.errors import AuthRuleViolation, BadRequest, Forbidden, InvalidParam, MatrixError, NotFound
 from core.events.event import Event
 from core.events.power_levels import PowerLevels
 from core.events.room_versions import RoomVersion
@@ -91,6 +91,8 @@ class RoomUpgrades:
         Of several requests at the same time the first upgrades, and the others get the room that it made; so does the
         same user who asks once more within REPEATED_MS.
         """
+        if self._graph.rooms.find(room_id) is None:
+            raise NotFound(f"There is no room {room_id} on this server.")
         room = self._access.joined(requester, room_id)
         before = self._tombstone(room)
         if before is not None and before.sender == requester.user_id and wall_clock_ms() - before.ts < REPEATED_MS:

@@ -127,16 +127,12 @@ class RoomContents:
             kept = {stored.nid for stored in seen} | {always}
             return [stored for stored in listed if stored.nid in kept]
 
-        limit = wanted.limit_within(DEFAULT_TIMELINE, self._most_timeline)
-        return self._timelines.read(room, since, upto, limit, accepts, self._oldest_index(asking, room))
+        def hides(stored: StoredEvent) -> bool:
+            return not self._viewing.may_see(stored, viewer.user_nid, viewer.user_id)
 
-    def _oldest_index(self, asking: Asking, room: RoomNid) -> int:
-        """Up to which index of the main line it is useless to look for events that the asker may see; 0 for none."""
-        visibilities = self._viewing.visibilities(room).values
-        if not visibilities or any(value in ("shared", "world_readable") for value in visibilities):
-            return 0
-        memberships = self._viewing.memberships(room, asking.viewer.user_nid, asking.viewer.user_id)
-        return memberships.starts[0] if memberships.starts else 0
+        limit = wanted.limit_within(DEFAULT_TIMELINE, self._most_timeline)
+        oldest = self._viewing.useless_before(room, viewer.user_nid, viewer.user_id)
+        return self._timelines.read(room, since, upto, limit, accepts, oldest, hides)
 
     def _filtered(
         self, wanted: RoomEventFilter, room_id: RoomId, events: Sequence[StoredEvent]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
+from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventNid, RoomId, RoomNid, UserId, UserNid
 from core.storage.database import Database
@@ -147,8 +148,13 @@ class RoomLister:
                 lists.left.append(self._contents.left(asking, membership, before == "join", changes.after_index))
             elif before in ("join", "invite", "knock"):  # a client that has the room must hear that it is gone
                 lists.left.append(self._contents.gone(asking, room, self._graph.events.by_nid(membership.event_nid)))
-        else:
-            self._add_stripped(asking, lists, membership)
+        elif not self._add_stripped(asking, lists, membership) and before in ("join", "invite", "knock"):
+            lists.left.append(self._contents.gone(asking, room, self._member_before(membership)))
+
+    def _member_before(self, membership: Membership) -> StoredEvent:
+        """The user's own member event before the one that holds now."""
+        own = self._graph.events.by_nid(membership.event_nid)
+        return self._graph.states.value_before(own, own.type, own.state_key or "") or own
 
     def _left_later(self, asking: Asking, membership: Membership) -> bool:
         """Whether the user was in the room to the end of the window and left after it, which the next answer tells."""
@@ -173,16 +179,17 @@ class RoomLister:
         ]
         return before, before == "join" and all(value == "join" for value in later)
 
-    def _add_stripped(self, asking: Asking, lists: RoomLists, membership: Membership) -> None:
-        """An invite or knock in a room whose state is here."""
+    def _add_stripped(self, asking: Asking, lists: RoomLists, membership: Membership) -> bool:
+        """An invite or knock in a room whose state is here; whether it is told, and not kept from the user."""
         room = membership.room_nid
         own = self._graph.events.by_nid(membership.event_nid)
         if own.sender in asking.ignored or self._is_unwanted(asking, membership.membership, own.sender):
-            return
+            return False
         state = self._graph.states.current(room)
         events = state.events([(type_, "") for type_ in STRIPPED_TYPES] + [("m.room.member", own.sender)])
         shown = [stored for stored in events.values() if stored.nid != own.nid]
         self._put_stripped(lists, membership.membership, own.room_id, self._client_events.stripped([*shown, own]))
+        return True
 
     def _add_out_of_bands(self, asking: Asking, lists: RoomLists) -> None:
         window, user = asking.window, asking.viewer.user_nid

@@ -22,6 +22,8 @@ _FIRST_EXTRA = 3
 
 Accepts = Callable[[Sequence[StoredEvent]], Sequence[StoredEvent]]
 """Those of some events of a room that belong in the timeline, in order."""
+Hides = Callable[[StoredEvent], bool]
+"""Whether a state event must be kept from the asker, so that a timeline across it would lead to a wrong state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,16 @@ class Timelines:
         self._events = events
 
     def read(
-        self, room: RoomNid, since: int, upto: int, limit: int, accepts: Accepts, oldest_index: int = 0
+        self,
+        room: RoomNid,
+        since: int,
+        upto: int,
+        limit: int,
+        accepts: Accepts,
+        oldest_index: int = 0,
+        hides: Hides = lambda stored: False,
     ) -> RoomTimeline:
-        """The newest `limit` accepted events with positions in (since, upto]; it begins anew after a gap.
+        """The newest `limit` accepted events with positions in (since, upto]; it begins anew after a gap, or what it `hides`.
 
         Events from before the room's main line had `oldest_index` are not looked at, and limit the timeline.
         """
@@ -59,6 +68,8 @@ class Timelines:
                     limited = limited or stored.nid in accepted
                 elif stored.nid in accepted:
                     kept.append((position, stored))
+                elif kept and stored.is_state and hides(stored):
+                    limited = True
                 if stored.follows_gap or stored.main_index < oldest_index:
                     limited = True
                 if limited:

@@ -5,7 +5,7 @@ Spec: Client-Server API, "Server Side Search".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ MOST_RANKED = 500
 """Of the newest so many results the closest are given first."""
 MOST_COUNTED = 10_000
 NEWEST = 2**63 - 1
+MOST_PREDECESSORS = 1_000
+"""So many rooms are asked which room they took the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,30 @@ class Searching:
                 return
             below = matches[-1].nid
 
+    def _with_predecessors(self, rooms: Collection[RoomId]) -> set[RoomId]:
+        """Rooms, and those that they took the place of: to who searches they are one."""
+        found, due = set(rooms), list(rooms)
+        for _ in range(MOST_PREDECESSORS):
+            if not due:
+                break
+            before = self._predecessor(due.pop())
+            if before is not None and before not in found:
+                found.add(before)
+                due.append(before)
+        return found
+
+    def _predecessor(self, room_id: RoomId) -> RoomId | None:
+        room = self._api.rooms.find(room_id)
+        create = None if room is None else room.state_event("m.room.create")
+        named = create.content.get("predecessor") if create is not None else None
+        found = named.get("room_id") if isinstance(named, Mapping) else None
+        return RoomId(found) if isinstance(found, str) else None
+
     def _rooms(self, viewer: UserId, wanted: Mapping[str, Any]) -> list[RoomId]:
         """The rooms that are searched: those the viewer is or was in, and has not forgotten."""
         rooms = [room for kind in ("join", "leave", "ban") for room in self._api.rooms.rooms_of(viewer, kind)]
         if "rooms" in wanted:
-            asked = frozenset(wanted["rooms"])
+            asked = self._with_predecessors(wanted["rooms"])
             rooms = [room for room in rooms if room in asked]
         unwanted = frozenset(wanted.get("not_rooms", ()))
         return [room for room in rooms if room not in unwanted]

@@ -6,13 +6,38 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from tests.house.routes import specified_operations
+
 SPEC = Path(os.environ.get("TRELLIS_SPEC") or os.devnull)
+
+
+OTHERWISE = ("event_fields", "event_format", "org.matrix.msc4140.delay")
+"""Parameters by which a request asks for an answer that the files do not describe: cut or federated events, delays."""
+
+
+def is_known() -> bool:
+    """Whether the files are here."""
+    return (SPEC / "data" / "api").is_dir()
+
+
+def problems_of_request(method: str, url: str, status: int, answer: object) -> list[str]:
+    """What is wrong with an answer to a request; nothing where the specification knows no such operation."""
+    path = urlsplit(url).path.replace("/_matrix/client/r0/", "/_matrix/client/v3/")
+    operation = next((name for name, pattern in _patterns().get(method, ()) if pattern.fullmatch(path)), None)
+    if operation is None or any(word in url for word in OTHERWISE):
+        return []
+    if status >= 400 and status != 401:
+        is_error = isinstance(answer, dict) and isinstance(answer.get("errcode"), str) and "error" in answer
+        return [] if is_error else [f"{operation}: {answer!r} is no Matrix error"]
+    return problems_of(operation, status, answer)
 
 
 def problems_of(operation: str, status: int, answer: object) -> list[str]:
@@ -22,8 +47,7 @@ def problems_of(operation: str, status: int, answer: object) -> list[str]:
     file, pointer, statuses = _places()[operation]
     if str(status) not in statuses:
         return [] if status >= 400 else [f"{operation} answers {status}; specified are {', '.join(statuses)}"]
-    schema = {"$ref": f"{file.as_uri()}#{pointer}/{status}/content/application~1json/schema"}
-    validator = _validator(schema)
+    validator = _validator(f"{file.as_uri()}#{pointer}/{status}/content/application~1json/schema")
     # a `oneOf` whose error has no context is one that several schemas fit, where the files are imprecise
     found = [error for error in validator.iter_errors(answer) if error.validator != "oneOf" or error.context]
     return [f"{operation}: {'/'.join(map(str, error.path))}: {error.message}" for error in found]
@@ -50,8 +74,20 @@ def _places() -> dict[str, tuple[Path, str, list[str]]]:
     return found
 
 
-def _validator(schema: dict[str, Any]) -> Any:
-    """A validator whose references are read from the files they name."""
+@cache
+def _patterns() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """(operation, what its path looks like) by method, those with the fewest parameters first."""
+    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for operation in sorted(specified_operations(), key=lambda one: one.path.count("{")):
+        if operation.api == "client-server":
+            pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(operation.path.strip())))
+            found.setdefault(operation.method, []).append((operation.name, pattern))
+    return found
+
+
+@cache
+def _validator(reference: str) -> Any:
+    """A validator of what is referred to, whose references are read from the files they name."""
     from jsonschema import Draft202012Validator  # only where there are files
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
@@ -60,7 +96,7 @@ def _validator(schema: dict[str, Any]) -> Any:
         return Resource(_contents(uri), specification=DRAFT202012)
 
     registry: Any = Registry(retrieve=retrieve)  # type: ignore[call-arg]
-    return Draft202012Validator(schema, registry=registry)
+    return Draft202012Validator({"$ref": reference}, registry=registry)
 
 
 @cache

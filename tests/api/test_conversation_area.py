@@ -5,26 +5,16 @@ Where `TRELLIS_SPEC` names the specification, each answer is held against the sc
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-import requests
 
-from tests.api.specified_answers import problems_of
-from tests.house.routes import Operation, specified_operations
-from tests.servers.trellis import Server, User
+from tests.api.asking import TXN, Ask, Conversation, new_conversation, operations_of
+from tests.servers.trellis import Server
 
-OPERATIONS = {
-    operation.name: operation
-    for operation in specified_operations()
-    if operation.area == "conversation" and operation.api == "client-server"
-}
+OPERATIONS = operations_of("conversation")
 OPEN = {
     "enable_registration": True,
     "enable_registration_without_verification": True,
@@ -36,47 +26,6 @@ LOGIN_WRONG = {**LOGIN, "identifier": {"type": "m.id.user", "user": "nobody.here
 TEXT = {"msgtype": "m.text", "body": "hello"}
 TOKEN_BY_EMAIL = {"client_secret": "abc", "email": "a@example.org", "send_attempt": 1}
 TOKEN_BY_PHONE = {"client_secret": "abc", "country": "GB", "phone_number": "07700900001", "send_attempt": 1}
-TXN = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request: what differs from an empty one by alice to the room both are in, and the answer's status."""
-
-    body: Any = None
-    status: int = 200
-    errcode: str | None = None
-    by: str | None = "alice"
-    query: dict[str, Any] = field(default_factory=dict)
-    path: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Two people and their rooms."""
-
-    base: str
-    people: dict[str, User]
-    parts: dict[str, str]
-    """What stands for `{roomId}`, `{eventId}` and so on in paths."""
-
-    def ask(self, operation: Operation, ask: Ask) -> Any:
-        """The answer, checked for its status, error code and schema."""
-        parts = {**self.parts, **{key: self.parts.get(value, value) for key, value in ask.path.items()}}
-        path = re.sub(r"\{(\w+)\}", lambda part: quote(parts[part[1]], safe=""), operation.path.strip())
-        token = None if ask.by is None else self.people[ask.by].token
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        body = {"json": ask.body} if ask.body is not None or operation.method in {"PUT", "POST"} else {}
-        if isinstance(ask.body, bytes):
-            body = {"data": ask.body}
-        answer = requests.request(
-            operation.method, self.base + path, params=ask.query, headers=headers, timeout=30, **body
-        )
-        found = answer.json()
-        errcode = found.get("errcode") if isinstance(found, dict) else None
-        assert (answer.status_code, errcode) == (ask.status, ask.errcode), found
-        assert problems_of(operation.name, ask.status, found) == []
-        return found
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
@@ -104,33 +53,6 @@ def conversation(people: Server) -> Conversation:
 def settled(people: Server) -> Conversation:
     """A conversation for requests that change nothing."""
     return new_conversation(people)
-
-
-def new_conversation(people: Server) -> Conversation:
-    """Alice and Bob talk in one room; Alice has another that anybody may join, and Bob has left a third."""
-    alice, bob = people.register(), people.register()
-    room = alice.create_room(preset="public_chat", name="Talk")
-    bob.join(room)
-    left = alice.create_room(preset="public_chat")
-    bob.join(left)
-    bob.post(f"/v3/rooms/{left}/leave")
-    event = alice.send(room, "hello")
-    parts = {
-        "userId": alice.user_id,
-        "nobody": f"@nobody.here:{people.name}",
-        "filterId": alice.post(f"/v3/user/{alice.user_id}/filter", {"room": {"timeline": {"limit": 5}}})["filter_id"],
-        "roomId": room,
-        "openRoom": alice.create_room(preset="public_chat"),
-        "leftRoom": left,
-        "secretRoom": alice.create_room(preset="private_chat"),
-        "eventId": event,
-        "txnId": f"of-the-area-{next(TXN)}",
-        "keyName": "displayname",
-        "eventType": "m.room.topic",
-        "stateKey": "",
-    }
-    parts["roomIdOrAlias"] = parts["openRoom"]
-    return Conversation(people.base, {"alice": alice, "bob": bob}, parts)
 
 
 def _all_presets(conversation: Conversation) -> list[Ask]:
@@ -310,6 +232,8 @@ WRONG: dict[str, list[Ask]] = {
     ],
     "setRoomStateWithKey": [
         Ask({"topic": "x"}, 403, "M_FORBIDDEN", by="bob"),
+        Ask({"users": {"@a:b.org": "50"}}, 400, "M_BAD_JSON", path={"eventType": "m.room.power_levels"}),
+        Ask({}, 413, "M_TOO_LARGE", path={"stateKey": "k" * 300}),
         Ask({"membership": "dancing"}, 403, "M_FORBIDDEN", path={"eventType": "m.room.member", "stateKey": "userId"}),
     ],
     "getOneRoomEvent": [

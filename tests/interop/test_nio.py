@@ -32,3 +32,8 @@ def test_an_encrypted_conversation_survives_restarts_and_new_devices(server, int
     assert (
         run_with_restarts([interop_python, SCRIPTS / "nio_encryption.py", server.base, *people], server) == "understood"
     )
+
+
+def test_matrix_nio_shows_what_happens_in_rooms(server, run_script):
+    alice, bob = server.register(password="secret"), server.register(password="secret")
+    assert "ok paging_and_profile" in run_script("nio_rooms.py", server.base, alice.user_id, bob.user_id, "secret")

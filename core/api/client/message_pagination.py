@@ -51,7 +51,8 @@ def blueprint(paging: Paging, gate: Gate) -> Blueprint:
         chunk = paging.messages(
             requester, RoomId(room_id), start, stop, query["direction"] == "b", query["limit"], wanted
         )
-        answer = [b'{"chunk":[', b",".join(chunk.events), b'],"start":', orjson.dumps(chunk.start)]
+        given = query["start"] or chunk.start  # which the answer must repeat as it was given
+        answer = [b'{"chunk":[', b",".join(chunk.events), b'],"start":', orjson.dumps(given)]
         if chunk.end is not None:
             answer += [b',"end":', orjson.dumps(chunk.end)]
         if chunk.state:

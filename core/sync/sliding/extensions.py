@@ -177,7 +177,10 @@ class Extensions:
 
 
 def _together(events: Sequence[bytes]) -> bytes:
-    """Several receipt events of one room, one for each thread, as one: an extension has a single event for each room."""
+    """Several receipt events of one room, one for each thread, as one: an extension has a single event for each room.
+
+    Of a user's receipts for the same event that for all threads is told, since it says what the others say.
+    """
     if len(events) == 1:
         return events[0]
     together: dict[str, dict[str, dict[str, Any]]] = {}
@@ -186,9 +189,14 @@ def _together(events: Sequence[bytes]) -> bytes:
             for type_, users in by_type.items():
                 told = together.setdefault(event_id, {}).setdefault(type_, {})
                 for user, receipt in users.items():
-                    if user not in told or receipt["ts"] >= told[user]["ts"]:
+                    known = told.get(user)
+                    if known is None or ("thread_id" in known and _says_more(receipt, known)):
                         told[user] = receipt
     return orjson.dumps({"type": "m.receipt", "content": together})
+
+
+def _says_more(receipt: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    return "thread_id" not in receipt or receipt["ts"] >= known["ts"]
 
 
 def _object(fields: Mapping[str, bytes]) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from core.graph.graph import Graph
+from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, UserId, UserNid
 from core.storage.log import Kind
 from core.storage.memberships import MEMBERSHIPS, Membership, OutOfBand
@@ -116,10 +117,22 @@ class StandingReader:
             is_listed, own = True, events.get(one.event_nid)
             if own is not None and one.membership == "leave":
                 is_listed = own.sender != me and self._was_joined(asking, one.room_nid)
-            elif own is not None and one.membership == "invite":
-                is_listed = not self._is_hidden(asking, own.sender)
+            elif own is not None and one.membership == "invite" and self._is_hidden(asking, own.sender):
+                before = self._before_invite(asking, own)
+                if before is not None:
+                    found[one.room_nid] = before
+                continue
             found[one.room_nid] = Standing(one.membership, one.event_nid, one.since_index, is_listed)
-        return {room: one for room, one in found.items() if one.is_listed or one.membership != "invite"}
+        return found
+
+    def _before_invite(self, asking: Asking, invite: StoredEvent) -> Standing | None:
+        """How the user stood with a room before an invite that is kept from them; None where they did not."""
+        before = self._graph.states.value_before(invite, invite.type, invite.state_key or "")
+        if before is None:
+            return None
+        intervals = self._graph.states.membership_intervals(invite.room_nid, asking.viewer.user_nid)
+        left_at = [index for index, membership in intervals if membership in ("leave", "ban")]
+        return Standing("leave", before.nid, left_at[-1], False) if left_at else None
 
     def _was_joined(self, asking: Asking, room: RoomNid) -> bool:
         """Whether it is a kick; the end of an invite is told to those who know of the invite, and to nobody else."""

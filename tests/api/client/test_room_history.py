@@ -138,3 +138,12 @@ def test_history_leaves_out_the_messages_of_ignored_users(alice, bob):
     assert bodies(page) == ["mine"]
     assert any(event["sender"] == bob.user_id for event in page), "their state events stay"
     assert bodies(alice.get(f"/v3/rooms/{room}/context/{mine}")["events_after"]) == []
+
+
+def test_a_page_says_that_it_starts_where_it_was_asked_to(alice):
+    room = alice.create_room()
+    token = alice.sync()["next_batch"]
+    event = alice.send(room)
+    page = alice.get(f"/v3/rooms/{room}/messages", dir="f", **{"from": token})
+    assert [one["event_id"] for one in page["chunk"]] == [event]
+    assert page["start"] == token

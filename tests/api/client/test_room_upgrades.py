@@ -177,3 +177,10 @@ def test_two_upgrades_at_the_same_time_make_one_room(alice):
         made = set(answers)
     assert made == {alice.get(f"/v3/rooms/{old}/state/m.room.tombstone")["replacement_room"]}
     assert alice.post(path, {"new_version": "12"})["replacement_room"] in made
+
+
+def test_a_room_cannot_be_replaced_by_itself(alice):
+    room = alice.create_room()
+    with pytest.raises(Refused) as refused:
+        alice.set_state(room, "m.room.tombstone", {"body": "moved", "replacement_room": room})
+    assert (refused.value.status, refused.value.errcode) == (400, "M_INVALID_PARAM")

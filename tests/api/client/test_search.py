@@ -202,3 +202,14 @@ def test_the_same_is_found_on_mariadb(mariadb, tmp_path, word):
             assert ids(search(alice, "北京")) == []
         finally:
             server.stop()
+
+
+def test_a_search_of_an_upgraded_room_finds_what_was_said_before(alice):
+    old = alice.create_room()
+    first = alice.send(old, "the wombat begins")
+    new = alice.post(f"/v3/rooms/{old}/upgrade", {"new_version": "11"})["replacement_room"]
+    last = alice.send(new, "the wombat goes on")
+    wanted = {"search_term": "wombat", "order_by": "recent", "filter": {"rooms": [new]}}
+    found = alice.post("/v3/search", {"search_categories": {"room_events": wanted}})
+    results = found["search_categories"]["room_events"]["results"]
+    assert [one["result"]["event_id"] for one in results] == [last, first]
