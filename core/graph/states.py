@@ -153,6 +153,11 @@ class RoomStates:
         """The state at a reference."""
         return self._state(self._reader.read(ref), ref)
 
+    def former(self, event: StoredEvent) -> StoredEvent | None:
+        """What a state event took the place of in the state before it; None for nothing, or nothing known."""
+        nid = self.replaced_by((event,)).get(event.nid)
+        return None if nid is None else self._events.by_nid(nid)
+
     def replaced_by(self, events: Iterable[StoredEvent]) -> dict[EventNid, EventNid]:
         """What each state event among some took the place of in the state before it; those that did of nothing, or of
         nothing known, are left out. Never changes, so it is kept. Cost: a query for each line of what is not kept.

@@ -154,7 +154,7 @@ class RoomLister:
     def _member_before(self, membership: Membership) -> StoredEvent:
         """The user's own member event before the one that holds now."""
         own = self._graph.events.by_nid(membership.event_nid)
-        return self._graph.states.value_before(own, own.type, own.state_key or "") or own
+        return self._graph.states.former(own) or own
 
     def _left_later(self, asking: Asking, membership: Membership) -> bool:
         """Whether the user was in the room to the end of the window and left after it, which the next answer tells."""

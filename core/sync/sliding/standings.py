@@ -127,7 +127,7 @@ class StandingReader:
 
     def _before_invite(self, asking: Asking, invite: StoredEvent) -> Standing | None:
         """How the user stood with a room before an invite that is kept from them; None where they did not."""
-        before = self._graph.states.value_before(invite, invite.type, invite.state_key or "")
+        before = self._graph.states.former(invite)
         if before is None:
             return None
         intervals = self._graph.states.membership_intervals(invite.room_nid, asking.viewer.user_nid)
