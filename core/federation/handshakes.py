@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.errors import BadRequest, EventRefused, Forbidden, InvalidParam
+from core.errors import BadJson, BadRequest, EventRefused, Forbidden
 from core.events.event import Event
 from core.events.formats import parse_event
 from core.events.room_versions import require_compatible
@@ -86,7 +86,7 @@ class Handshakes:
     def send(
         self, origin: ServerName, room_id: RoomId, event_id: EventId, pdu: Mapping[str, Any], membership: str
     ) -> Admitted:
-        """Let the signed event in. Raises InvalidParam, BadRequest, NotFound, Forbidden."""
+        """Let the signed event in. Raises BadJson, InvalidParam, BadRequest, NotFound, Forbidden."""
         room = self._participation.room(origin, room_id)
         event = self._completed(room, pdu)
         event = self._received.one(event.pdu, room.version, room_id, event_id)
@@ -153,12 +153,12 @@ class Handshakes:
 
 
 def _require_own_member(event: Event, origin: ServerName, membership: str) -> None:
-    """Raise InvalidParam unless the event sets the membership of a user of `origin` who sent it."""
+    """Raise BadJson unless the event sets the membership of a user of `origin` who sent it."""
     if event.type != "m.room.member":
-        raise InvalidParam(f"The event must be an m.room.member event, not {event.type}.")
+        raise BadJson(f"The event must be an m.room.member event, not {event.type}.")
     if event.content.get("membership") != membership:
-        raise InvalidParam(f"The event's membership must be {membership}.")
+        raise BadJson(f"The event's membership must be {membership}.")
     if event.state_key != event.sender:
-        raise InvalidParam("The event's state key must be its sender.")
+        raise BadJson("The event's state key must be its sender.")
     if server_of(event.sender) != origin:
-        raise InvalidParam(f"The event's sender must be a user of {origin}.")
+        raise BadJson(f"The event's sender must be a user of {origin}.")

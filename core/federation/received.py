@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 
-from core.errors import EventRefused, InvalidParam
+from core.errors import EventRefused, Forbidden, InvalidParam
 from core.events.event import Event
 from core.events.formats import parse_event
 from core.events.hashes import has_valid_content_hash
@@ -55,7 +55,7 @@ class ReceivedEvents:
         return checked
 
     def one(self, pdu: Mapping[str, Any], version: RoomVersion, room_id: RoomId, event_id: EventId) -> Event:
-        """One event that was announced under an id. Raises EventRefused, InvalidParam."""
+        """One event that was announced under an id. Raises EventRefused, InvalidParam, Forbidden for a wrong signature."""
         event = as_event(pdu, version)
         if event.room_id != room_id:
             raise InvalidParam(f"The event is of room {event.room_id}, not {room_id}.")
@@ -63,7 +63,7 @@ class ReceivedEvents:
             raise InvalidParam(f"The event's id is {event.event_id}, not {event_id}.")
         failures = self._signatures.failures((event,))
         if failures:
-            raise InvalidParam(failures[event.event_id])
+            raise Forbidden(failures[event.event_id])
         return event
 
     def _read(

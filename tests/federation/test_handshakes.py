@@ -78,7 +78,7 @@ def test_a_repeated_join_is_answered_alike(alpha, remote, room):
 def test_what_is_no_join_of_the_servers_own_user_is_refused(alpha, remote, room, changed, sentence):
     guest = Guest(remote, alpha, room[1])
     answer = guest.send_member("join", *guest.member(**changed))
-    assert answer.status_code == 400
+    assert answer.status_code == (403 if sentence == "sign" else 400)
     assert sentence in answer.json()["error"]
 
 
@@ -193,13 +193,17 @@ def test_an_invite_is_signed_and_reaches_the_user(alpha, remote, version):
         ([{"type": "m.room.create", "state_key": "", "sender": "@a:b", "content": {}}], {}),
         (None, {"type": "m.room.topic"}),
         (None, {"content": {"membership": "join"}}),
-        (None, {"sender": "@else:else.org"}),
         (None, {"state_key": "@else:else.org"}),
     ],
 )
 def test_an_invite_that_is_none_is_not_signed(alpha, remote, told, changed):
     answer = Host(remote).invite(alpha.register().user_id, alpha, told, **changed)
     assert (answer.status_code, answer.json()["errcode"]) == (400, "M_INVALID_PARAM")
+
+
+def test_an_invite_by_somebody_elses_user_is_not_signed(alpha, remote):
+    answer = Host(remote).invite(alpha.register().user_id, alpha, None, sender="@else:else.org")
+    assert (answer.status_code, answer.json()["errcode"]) == (403, "M_FORBIDDEN")
 
 
 def test_an_invite_to_nobody_is_not_found(alpha, remote):
