@@ -22,6 +22,7 @@ from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
 from core.wiring.addresses import build_addresses
 from core.wiring.auto_accept import auto_accept
+from core.wiring.auto_join import auto_join
 from core.wiring.control import build_control
 from core.wiring.directory import build_directory
 from core.wiring.encryption import build_encryption, device_departures
@@ -95,6 +96,7 @@ class App:
             self.notices.consent,
             *self.relations.consumers,
             *auto_accept(self.ground, self.accounts, self.rooms),
+            *auto_join(self.ground, self.accounts, self.rooms),
             self.media.references,
         ]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]

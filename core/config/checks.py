@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from core.config.model import Config
+from core.ids import is_room_alias, is_room_id
 
 
 def contradictions(config: Config, given: Collection[str]) -> list[str]:
     """A sentence for each; `given` are the keys the file names."""
-    return [*_sockets(config), *_workers(config), *_registration(config), *_keys(given), *_database(config)]
+    return [
+        *_sockets(config),
+        *_workers(config),
+        *_registration(config),
+        *_auto_join(config),
+        *_keys(given),
+        *_database(config),
+    ]
 
 
 def _sockets(config: Config) -> list[str]:
@@ -53,6 +61,22 @@ def _registration(config: Config) -> list[str]:
             "registration_requires_stages, or say enable_registration_without_verification: true."
         ]
     return []
+
+
+def _auto_join(config: Config) -> list[str]:
+    registration = config.registration
+    found = [
+        f"auto_join_rooms: {room!r} is not allowed; give aliases such as #welcome:example.com, or room ids."
+        for room in registration.auto_join_rooms
+        if not (is_room_alias(room) or is_room_id(room))
+    ]
+    preset, makes = registration.autocreate_auto_join_room_preset, registration.autocreate_auto_join_rooms
+    if registration.auto_join_rooms and makes and preset != "public_chat" and not registration.auto_join_mxid_localpart:
+        found.append(
+            f"auto_join_mxid_localpart: missing; autocreate_auto_join_room_preset: {preset} makes rooms that nobody can "
+            "join uninvited, and this user invites."
+        )
+    return found
 
 
 def _keys(given: Collection[str]) -> list[str]:
