@@ -30,7 +30,7 @@ class NoticeRooms(Protocol):
 
 
 class ConsentRule:
-    """Implements core.web.gate.Consent. `notice_rooms` may be set once it is known."""
+    """Implements core.web.gate.RequestRule. `notice_rooms` may be set once it is known."""
 
     def __init__(self, terms: Terms, sentence: str) -> None:
         self._terms = terms

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from core.accounts.closed_server import ClosedServer
 from core.accounts.passwords import Passwords
 from core.accounts.phone_numbers import msisdn_of
 from core.accounts.registration import NewAccount, Registration
@@ -164,7 +165,9 @@ class Login:
         registration: Registration,
         plugins: PluginManager,
         server_name: ServerName,
+        closed: ClosedServer | None = None,
     ) -> None:
+        self._closed = closed
         self._methods = {method.type: method for method in methods}
         self._users = users
         self._sessions = sessions
@@ -179,8 +182,8 @@ class Login:
     def log_in(self, body: Mapping[str, Any], wanted: DeviceRequest, origin: Origin) -> tuple[User, Session]:
         """Open a session for whoever the body's credentials are of.
 
-        Raises: `BadRequest` for a type that is not offered, `Forbidden` (`M_FORBIDDEN`, `M_USER_DEACTIVATED`),
-        `Unauthorized` (`M_USER_LOCKED`), `LimitExceeded`, `Unavailable`.
+        Raises: `BadRequest` for a type that is not offered, `Forbidden` (`M_FORBIDDEN`, `M_USER_DEACTIVATED`,
+        `M_RESOURCE_LIMIT_EXCEEDED`), `Unauthorized` (`M_USER_LOCKED`), `LimitExceeded`, `Unavailable`.
         """
         kind = body.get("type")
         method = self._methods.get(kind) if isinstance(kind, str) else None
@@ -193,6 +196,8 @@ class Login:
             raise Forbidden("This account has been deactivated.", errcode="M_USER_DEACTIVATED")
         if user.is_locked:
             raise Unauthorized("This account has been locked.", errcode="M_USER_LOCKED", soft_logout=True)
+        if self._closed is not None and not user.is_admin:
+            raise self._closed.refusal()
         self._plugins.require(
             permissions.check_login,
             user_id=user.user_id,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from core.accounts.access_tokens import AccessTokens
+from core.accounts.closed_server import ClosedServer
 from core.accounts.interactive_auth import Flow, InteractiveAuth, Operation, Passed
 from core.accounts.login import Origin
 from core.accounts.passwords import Passwords
@@ -47,7 +48,15 @@ class Registering:
         sessions: Sessions,
         tokens: AccessTokens,
         plugins: PluginManager,
+        closed: ClosedServer | None = None,
+        flows: Sequence[Flow] = (),
+        shown: ShownAtRegistration | None = None,
     ) -> None:
+        """`flows` are offered, and `shown` keeps what is shown in them; without any it is the token, or nothing.
+
+        With `closed` nobody gets an account now, whatever the settings about registration say.
+        """
+        self._closed = closed
         self._config = config
         self._registration = registration
         self._interactive = interactive
@@ -57,12 +66,8 @@ class Registering:
         self._tokens = tokens
         self._plugins = plugins
         default = ["m.login.registration_token" if config.registration_requires_token else "m.login.dummy"]
-        self._flows: Sequence[Flow] = [default]
-        self._shown: ShownAtRegistration | None = None
-
-    def ask_for(self, flows: Sequence[Flow], shown: ShownAtRegistration) -> None:
-        """Offer these flows, and keep what is shown in them; without this it is the token, or nothing."""
-        self._flows, self._shown = flows, shown
+        self._flows: Sequence[Flow] = flows or [default]
+        self._shown = shown
 
     @property
     def is_open(self) -> bool:
@@ -84,6 +89,7 @@ class Registering:
 
     def register_guest(self, wanted: DeviceRequest) -> tuple[User, Session]:
         """Let a guest in. Raises: `Forbidden`."""
+        self._check_closed()
         if not self._config.allow_guest_access:
             raise Forbidden(NO_GUESTS, errcode="M_GUEST_ACCESS_FORBIDDEN")
         return self._registration.create_guest(wanted)
@@ -101,6 +107,7 @@ class Registering:
         `spend` is called right before the account is made, and may raise `LimitExceeded`.
         Raises: `Forbidden` where registration is closed, `InvalidUsername`, `UserInUse`, `InteractiveAuthNeeded`, …
         """
+        self._check_closed()
         if not self.is_open:
             raise Forbidden(CLOSED)
         body = operation.body
@@ -121,6 +128,10 @@ class Registering:
         user, session = self._make(localpart, guest, body, passed, wanted, origin)
         self._interactive.note(passed, user_id=user.user_id)
         return user, session
+
+    def _check_closed(self) -> None:
+        if self._closed is not None:
+            raise self._closed.refusal()
 
     def _make(
         self,

@@ -83,7 +83,11 @@ class ServerConfig:
         False, boolean, "Collect Prometheus metrics; add a listener with the resource `metrics` to serve them."
     )
     metrics_flags: Mapping[str, Any] = setting({}, mapping, "Extra metrics, such as known_servers: true.")
-    hs_disabled: bool = setting(False, boolean, "Refuse everybody, with hs_disabled_message.")
+    hs_disabled: bool = setting(
+        False,
+        boolean,
+        "Let nobody act, sync, sign in or register, administrators apart; they are told hs_disabled_message.",
+    )
     hs_disabled_message: str = setting("", text, "What users are told while hs_disabled is on.")
     server_context: str | None = setting(None, text, "A name for this deployment in log and metrics.")
     custom_template_directory: str | None = setting(

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 WITHOUT_EFFECT = frozenset(
     (
-        "admin_contact",
         "gc_min_interval",
         "metrics_flags",
-        "hs_disabled",
-        "hs_disabled_message",
         "server_context",
         "experimental_features",
         "database.txn_limit",

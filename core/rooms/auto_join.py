@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import MatrixError, NotFound
@@ -99,7 +99,7 @@ class AutoJoin:
         except MatrixError as refused:
             logger.warning("%s could not be taken into %s: %s", user.user_id, wanted, refused.sentence)
 
-    def _find_or_make(self, user: Requester, wanted: str) -> tuple[RoomId, Collection[ServerName]]:
+    def _find_or_make(self, user: Requester, wanted: str) -> tuple[RoomId, Sequence[ServerName]]:
         if not is_room_alias(wanted):
             return RoomId(wanted), ()
         alias = RoomAlias(wanted)

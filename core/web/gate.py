@@ -6,6 +6,7 @@ It knows how a token travels and what guests and administrators may reach; which
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from flask import Request
@@ -36,11 +37,11 @@ class Masquerade(Protocol):
         """
 
 
-class Consent(Protocol):
-    """Who has to accept the server's terms before they do something; implemented by accounts."""
+class RequestRule(Protocol):
+    """What the whole server asks of those who call it, such as to accept its terms; implemented by accounts."""
 
     def check(self, requester: Requester, method: str, path: str) -> None:
-        """Raises: `Forbidden` with `M_CONSENT_NOT_GIVEN` and `consent_uri`."""
+        """Raises: `Forbidden`, with a code that says why."""
 
 
 class Gate:
@@ -51,9 +52,9 @@ class Gate:
         tokens: TokenLookup,
         limits: RateLimiter,
         masquerade: Masquerade | None = None,
-        consent: Consent | None = None,
+        rules: Iterable[RequestRule] = (),
     ) -> None:
-        self._consent = consent
+        self._rules = tuple(rules)
         self._tokens = tokens
         self._limits = limits
         self._masquerade = masquerade
@@ -62,7 +63,7 @@ class Gate:
         """The caller.
 
         Raises: `MissingToken`, `UnknownToken`, and `Forbidden` (`M_GUEST_ACCESS_FORBIDDEN`) for guests unless
-        `allow_guest`, `M_USER_SUSPENDED` for what suspended users may not do, or `M_CONSENT_NOT_GIVEN`.
+        `allow_guest`, `M_USER_SUSPENDED` for what suspended users may not do, or what a rule of the server says.
         Spec: Client-Server API, "Using access tokens", "Account suspension".
         """
         token = access_token(request)
@@ -79,8 +80,8 @@ class Gate:
             raise Forbidden("Guests may not do this; register an account.", errcode="M_GUEST_ACCESS_FORBIDDEN")
         if requester.is_suspended and is_forbidden_while_suspended(request.method, request.path):
             raise Forbidden("This account is suspended and may not do this.", errcode="M_USER_SUSPENDED")
-        if self._consent is not None:
-            self._consent.check(requester, request.method, request.path)
+        for rule in self._rules:
+            rule.check(requester, request.method, request.path)
         return requester
 
     def find_requester(self, request: Request) -> Requester | None:

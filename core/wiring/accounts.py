@@ -11,6 +11,7 @@ from flask import Blueprint
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
+from core.accounts.closed_server import closed_server
 from core.accounts.consent import ConsentRule, consent_rule
 from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
@@ -104,9 +105,10 @@ def build_accounts(
     database, writer, limits = storage.database, storage.writer, ground.limits
     users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
-    last_seen, consent = LastSeen(device_store, writer), consent_rule(addresses.terms)
+    last_seen = LastSeen(device_store, writer)
+    consent, closed = consent_rule(addresses.terms), closed_server(config.server)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
-    gate = Gate(tokens, limits, consent=consent)
+    gate = Gate(tokens, limits, rules=[rule for rule in (closed, consent) if rule is not None])
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
     making = _registration(ground, users, profile_store, registration_tokens, sessions)
     passwords, identifiers = Passwords(users, writer, plugins, config.auth), Identifiers(name, addresses.threepids)
@@ -114,9 +116,9 @@ def build_accounts(
     interactive = _interactive(ground, [DummyStage(), by_token, by_password, *addresses.stages])
     login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
     methods = _login_methods(ground, PasswordLogin(identifiers, passwords, limits), login_tokens)
-    signing_in = Login(methods, users, sessions, making, plugins, name)
-    registering = Registering(config.registration, making, interactive, passwords, users, sessions, tokens, plugins)
-    registering.ask_for(addresses.flows, addresses.shown)
+    signing_in = Login(methods, users, sessions, making, plugins, name, closed)
+    services = (making, interactive, passwords, users, sessions, tokens, plugins)
+    registering = Registering(config.registration, *services, closed, addresses.flows, addresses.shown)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)

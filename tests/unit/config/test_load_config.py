@@ -151,9 +151,9 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_name(tmp_path: Path, text:
 
 
 def test_a_setting_without_effect_is_a_warning_where_it_is_set_to_something(tmp_path: Path) -> None:
-    said = "auto_join_rooms: known, but without effect in this release."
-    assert load(tmp_path, "auto_join_rooms: ['#a:b']").warnings == (said,)
-    assert load(tmp_path, "auto_join_rooms: []").warnings == ()
+    said = "cas_config: known, but without effect in this release."
+    assert load(tmp_path, "cas_config: {enabled: true}").warnings == (said,)
+    assert load(tmp_path, "cas_config: {}").warnings == ()
 
 
 def test_a_secret_may_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
