@@ -11,7 +11,7 @@ from flask import Blueprint
 from core.accounts.access_tokens import AccessTokens
 from core.accounts.account_data import AccountData
 from core.accounts.auth_stages import DummyStage, PasswordStage, RegistrationTokenStage, contributed_stages
-from core.accounts.closed_server import closed_server
+from core.accounts.closed_server import ClosedServer, closed_server
 from core.accounts.consent import ConsentRule, consent_rule
 from core.accounts.deactivation import Deactivation, Kept
 from core.accounts.devices import Devices
@@ -105,8 +105,8 @@ def build_accounts(
     database, writer, limits = storage.database, storage.writer, ground.limits
     users, profile_store, token_store = UserStore(database), ProfileStore(database), AccessTokenStore(database)
     device_store, registration_tokens = DeviceStore(database, on_device_removal), RegistrationTokenStore(database)
-    last_seen = LastSeen(device_store, writer)
     consent, closed = consent_rule(addresses.terms), closed_server(config.server)
+    last_seen = LastSeen(device_store, writer)
     tokens = AccessTokens(token_store, writer, last_seen, plugins=plugins)
     gate = Gate(tokens, limits, rules=[rule for rule in (closed, consent) if rule is not None])
     sessions = Sessions(device_store, token_store, writer, config.auth, plugins=plugins)
@@ -117,8 +117,7 @@ def build_accounts(
     login_tokens = _login_tokens(config, LoginTokenStore(database), writer)
     methods = _login_methods(ground, PasswordLogin(identifiers, passwords, limits), login_tokens)
     signing_in = Login(methods, users, sessions, making, plugins, name, closed)
-    services = (making, interactive, passwords, users, sessions, tokens, plugins)
-    registering = Registering(config.registration, *services, closed, addresses.flows, addresses.shown)
+    registering = _registering(ground, addresses, closed, making, interactive, passwords, users, sessions, tokens)
     profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)
@@ -168,6 +167,22 @@ def _registration(
     reserved = frozenset([speaker]) if isinstance(speaker, str) else frozenset()
     stores, name = (users, profiles, tokens), ground.server_name
     return Registration(name, *stores, sessions, storage.interner, storage.writer, ground.plugins, reserved=reserved)
+
+
+def _registering(
+    ground: Ground,
+    addresses: AddressesPart,
+    closed: ClosedServer | None,
+    making: Registration,
+    interactive: InteractiveAuth,
+    passwords: Passwords,
+    users: UserStore,
+    sessions: Sessions,
+    tokens: AccessTokens,
+) -> Registering:
+    """What /register does, with all that the configuration asks of whoever wants an account."""
+    services, config = (making, interactive, passwords, users, sessions, tokens), ground.config.registration
+    return Registering(config, *services, ground.plugins, closed, addresses.flows, addresses.shown)
 
 
 def _capabilities(config: Config) -> capabilities.Capabilities:
