@@ -41,6 +41,13 @@ class RemoteProfiles(Protocol):
         """The profile, or one field of it. Raises: `NotFound`, `Forbidden`, `Unavailable`."""
 
 
+class Avatars(Protocol):
+    """Which images may be avatars; implemented by media."""
+
+    def check(self, uri: str) -> None:
+        """Raises: `Forbidden` for an mxc:// URI that leads to no such image."""
+
+
 class Profiles:
     """Reads and changes profiles. Register `follow` with the log's tail."""
 
@@ -53,7 +60,9 @@ class Profiles:
         plugins: PluginManager,
         config: RegistrationConfig,
         remote: RemoteProfiles | None = None,
+        avatars: Avatars | None = None,
     ) -> None:
+        self.avatars = avatars
         self._server_name = server_name
         self._users = users
         self._store = store
@@ -104,6 +113,8 @@ class Profiles:
         _check_key(key)
         self._check_may(requester, user_id, key)
         _check_value(key, value)
+        if key == "avatar_url" and value and self.avatars is not None:
+            self.avatars.check(value)
         self._change(requester, self._nid(user_id), user_id, key, value)
 
     def delete_field(self, requester: Requester, user_id: UserId, key: str) -> None:

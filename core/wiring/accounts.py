@@ -22,6 +22,7 @@ from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, LoginMethod, PasswordLogin, contributed_logins
 from core.accounts.login_tokens import DEFAULT_LIFETIME_MS, LoginTokens
 from core.accounts.passwords import Passwords
+from core.accounts.profile_audience import ProfileAudience
 from core.accounts.profiles import Profiles, RemoteProfiles
 from core.accounts.registering import Registering
 from core.accounts.registration import Registration
@@ -45,6 +46,7 @@ from core.config import Config, ConfigError
 from core.config.parsers import duration_ms
 from core.events.room_versions import ROOM_VERSIONS
 from core.ids import UserId, UserNid
+from core.media.avatars import AvatarRule
 from core.push.rules import PushRules
 from core.storage.access_tokens import AccessTokenStore
 from core.storage.account_data import AccountDataStore
@@ -52,6 +54,8 @@ from core.storage.auth_sessions import AuthSessionStore
 from core.storage.devices import DeviceStore, RemovalListener
 from core.storage.filters import FilterStore
 from core.storage.login_tokens import LoginTokenStore
+from core.storage.media import MediaStore
+from core.storage.memberships import MembershipStore
 from core.storage.openid_tokens import OpenidTokenStore
 from core.storage.profiles import ProfileStore
 from core.storage.registration_tokens import RegistrationTokenStore
@@ -118,7 +122,7 @@ def build_accounts(
     methods = _login_methods(ground, PasswordLogin(identifiers, passwords, limits), login_tokens)
     signing_in = Login(methods, users, sessions, making, plugins, name, closed)
     registering = _registering(ground, addresses, closed, making, interactive, passwords, users, sessions, tokens)
-    profiles = Profiles(name, users, profile_store, writer, plugins, config.registration, remote_profiles)
+    profiles = _profiles(ground, users, profile_store, remote_profiles)
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)
     for follower in (tokens, profiles, erased):
@@ -185,6 +189,26 @@ def _registering(
     return Registering(config, *services, ground.plugins, closed, addresses.flows, addresses.shown)
 
 
+def _profiles(ground: Ground, users: UserStore, store: ProfileStore, remote: RemoteProfiles | None) -> Profiles:
+    config, storage, limits = ground.config.registration, ground.storage, ground.config.media
+    is_limited = limits.max_avatar_size is not None or limits.allowed_avatar_mimetypes is not None
+    rule = AvatarRule(MediaStore(storage.database), limits.max_avatar_size, limits.allowed_avatar_mimetypes)
+    avatars = rule if is_limited else None
+    return Profiles(ground.server_name, users, store, storage.writer, ground.plugins, config, remote, avatars)
+
+
+def _audience(ground: Ground) -> ProfileAudience:
+    settings, texts = ground.config.rooms, ground.storage.interner
+    memberships = MembershipStore(ground.storage.database)
+
+    def shares_room(user: UserNid, other: UserId) -> bool:
+        nid = texts.find(other)
+        return nid is not None and bool(memberships.shared_rooms(user, nid))
+
+    is_limited = settings.limit_profile_requests_to_users_who_share_rooms
+    return ProfileAudience(settings.require_auth_for_profile_requests, shares_room if is_limited else None)
+
+
 def _capabilities(config: Config) -> capabilities.Capabilities:
     return capabilities.Capabilities(
         config.rooms.default_room_version,
@@ -222,7 +246,7 @@ def _own_blueprints(
 ) -> list[Blueprint]:
     account_data = AccountData(account_data_store, ground.storage.writer, ground.plugins, {"m.push_rules": rules})
     return [
-        profile.blueprint(profiles, gate, not ground.config.rooms.require_auth_for_profile_requests),
+        profile.blueprint(profiles, gate, _audience(ground)),
         account_data_api.blueprint(account_data, gate),
         pushrules.blueprint(rules, gate),
         filter.blueprint(filters, gate),

@@ -91,9 +91,16 @@ class MemberProfiles:
     def in_room(self, user_id: UserId, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """`content`, with the profile's own fields where users may not have others in a room."""
         if self._settings.allow_per_room_profiles:
+            self._check_avatar(user_id, content.get("avatar_url"))
             return content
         others = {key: value for key, value in content.items() if key not in _MEMBER_FIELDS}
         return {**others, **self.member_fields(user_id)}
+
+    def _check_avatar(self, user_id: UserId, wanted: Any) -> None:
+        """Raise Forbidden for an avatar that may be none, unless the profile has it already."""
+        avatars = self._profiles.avatars
+        if avatars is not None and wanted and wanted != self.member_fields(user_id).get("avatar_url"):
+            avatars.check(str(wanted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from core.accounts.profile_audience import ProfileAudience
 from core.accounts.profiles import MAX_PROFILE_BYTES, Profiles
 from core.errors import InvalidParam, MissingParam
 from core.ids import UserId, is_user_id
@@ -16,26 +17,26 @@ MAX_BODY_BYTES = MAX_PROFILE_BYTES * 4
 """Bodies may spell a value less compactly than it is stored."""
 
 
-def blueprint(profiles: Profiles, gate: Gate, is_public: bool = True) -> Blueprint:
-    """Reading and changing profiles; with `is_public` False only those who sign in may read."""
+def blueprint(profiles: Profiles, gate: Gate, audience: ProfileAudience) -> Blueprint:
+    """Reading and changing profiles; `audience` may read."""
     bp = Blueprint("client_profile", __name__)
 
-    def reader() -> None:
-        if not is_public:
-            gate.authenticate(request, allow_guest=True)
+    def readable(text: str) -> UserId:
+        user_id = _user_id(text)
+        if not audience.is_public:
+            audience.check(gate.authenticate(request, allow_guest=True), user_id)
+        return user_id
 
     @bp.get("/_matrix/client/v3/profile/<user_id>")
     def get_profile(user_id: str) -> ResponseReturnValue:
         """All fields."""
-        reader()
-        return json_reply(profiles.get(_user_id(user_id)))
+        return json_reply(profiles.get(readable(user_id)))
 
     @bp.get("/_matrix/client/v3/profile/<user_id>/<key>")
     @bp.get("/_matrix/client/unstable/uk.tcpip.msc4133/profile/<user_id>/<key>", endpoint="unstable_get")
     def get_field(user_id: str, key: str) -> ResponseReturnValue:
         """One field."""
-        reader()
-        return json_reply({key: profiles.get_field(_user_id(user_id), key)})
+        return json_reply({key: profiles.get_field(readable(user_id), key)})
 
     @bp.put("/_matrix/client/v3/profile/<user_id>/<key>")
     @bp.put("/_matrix/client/unstable/uk.tcpip.msc4133/profile/<user_id>/<key>", endpoint="unstable_put")
