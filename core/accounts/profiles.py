@@ -63,6 +63,7 @@ class Profiles:
         avatars: Avatars | None = None,
     ) -> None:
         self.avatars = avatars
+        """What avatars are held to, in rooms as well; None for no more than the form of an mxc:// URI."""
         self._server_name = server_name
         self._users = users
         self._store = store

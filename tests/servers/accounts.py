@@ -19,6 +19,7 @@ from core.accounts.interactive_auth import InteractiveAuth
 from core.accounts.last_seen import LastSeen
 from core.accounts.login import Identifiers, Login, PasswordLogin
 from core.accounts.passwords import Passwords
+from core.accounts.profile_audience import ProfileAudience
 from core.accounts.profiles import Profiles
 from core.accounts.registering import Registering
 from core.accounts.registration import Registration
@@ -185,7 +186,7 @@ class Accounts:
             logout_api.blueprint(self.sessions, self.tokens),
             registration_api.blueprint(self.registering, self.token_stage, self.gate, NAME),
             whoami_api.blueprint(self.gate),
-            profile_api.blueprint(self.profiles, self.gate),
+            profile_api.blueprint(self.profiles, self.gate, ProfileAudience()),
             account_data_api.blueprint(self.account_data, self.gate),
             filter_api.blueprint(self.filters, self.gate),
             devices_api.blueprint(self.device_list, self.gate),
