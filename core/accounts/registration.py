@@ -6,14 +6,14 @@ Who may ask for an account (open registration, a token, the shared secret, an ad
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.accounts.clock import Clock, wall_clock_ms
 from core.accounts.secrets import new_guest_localpart, new_localpart
 from core.accounts.sessions import DeviceRequest, Session, Sessions
 from core.accounts.usernames import InvalidUsername, UserInUse, check_localpart
-from core.errors import BadRequest, Forbidden
+from core.errors import BadRequest, Forbidden, InvalidParam
 from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, permissions
 from core.hooks.verdicts import Reject
@@ -31,6 +31,9 @@ class Namespaces(Protocol):
     def owner_of(self, user_id: UserId) -> str | None:
         """The application service whose exclusive namespace the user id is in, or None."""
 
+
+_KINDS = ("support", "bot")
+"""User types that every server has."""
 
 Also = Callable[[Transaction, UserNid], None]
 """What else is written in the transaction that makes an account; what it raises undoes the account."""
@@ -51,6 +54,24 @@ class NewAccount:
     registration_token: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UserKinds:
+    """Which user types there are, and that of an account for which none was named. Setting `user_types`."""
+
+    extra: tuple[str, ...] = ()
+    usual: str | None = None
+
+    def of(self, account: NewAccount) -> str | None:
+        """The type of a new account; guests and bridged users have the usual one only if it was named."""
+        wanted = account.user_type
+        if wanted is None:
+            return None if account.is_guest or account.appservice_id is not None else self.usual
+        known = dict.fromkeys((*_KINDS, *self.extra, *((self.usual,) if self.usual else ())))
+        if wanted not in known:
+            raise InvalidParam(f"There is no user type {wanted!r}; it must be one of {', '.join(known)}.")
+        return wanted
+
+
 class Registration:
     """Makes accounts."""
 
@@ -66,6 +87,7 @@ class Registration:
         plugins: PluginManager,
         namespaces: Namespaces | None = None,
         reserved: frozenset[str] = frozenset(),
+        kinds: UserKinds | None = None,
         now_ms: Clock = wall_clock_ms,
     ) -> None:
         self._server_name = server_name
@@ -78,6 +100,7 @@ class Registration:
         self._plugins = plugins
         self._namespaces = namespaces
         self._reserved = reserved
+        self._kinds = kinds or UserKinds()
         self._now_ms = now_ms
 
     def check_name(
@@ -110,8 +133,10 @@ class Registration:
     def create(self, account: NewAccount, also: Also | None = None) -> tuple[User, Session | None]:
         """Make an account whose name passed `check_name`.
 
-        Raises: `UserInUse` where somebody was faster, `Forbidden` where the registration token is spent.
+        Raises: `UserInUse` where somebody was faster, `Forbidden` where the registration token is spent, `InvalidParam`
+        for a kind of user that there is not.
         """
+        account = replace(account, user_type=self._kinds.of(account))
         user_id = UserId(f"@{account.localpart}:{self._server_name}")
         made = self._writer.submit(lambda transaction: self._create_in(transaction, account, user_id, also))
         self._plugins.tell(observers.user_registered, user_id=user_id, is_guest=account.is_guest)

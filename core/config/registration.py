@@ -1,14 +1,24 @@
 """Who may get an account, and what a new one starts with."""
 
-# ruff: noqa: RUF009 - setting() makes a dataclass field, which the rule cannot see
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.config.parsers import anything, boolean, choice, duration_ms, list_of, mapping, text
+from core.config.parsers import boolean, choice, duration_ms, list_of, mapping, text
 from core.config.settings import setting
+
+
+def user_types(value: Any) -> Mapping[str, Any]:
+    """Kinds of accounts, and the one of new accounts for which none was named; it is one of them by being named."""
+    found = mapping({} if value is None else value)
+    extra, usual = found.get("extra_user_types") or [], found.get("default_user_type")
+    if not isinstance(extra, list | tuple) or not all(isinstance(one, str) and one for one in extra):
+        raise ValueError("a mapping whose extra_user_types is a list of names")
+    if usual is not None and not (isinstance(usual, str) and usual):
+        raise ValueError("a mapping whose default_user_type is a name")
+    return {"extra_user_types": tuple(extra), "default_user_type": usual}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,9 @@ class RegistrationConfig:
         None, list_of(text), "Domains a link in a validation mail may lead to; unset, all."
     )
     invalid_3pid_session_lifetime: int = setting("1d", duration_ms, "How long an address validation stays open.")
-    user_types: Any = setting(None, anything, "Extra kinds of users: default_user_type and extra_user_types.")
+    user_types: Mapping[str, Any] = setting(
+        {}, user_types, "Kinds of users beside support and bot: default_user_type and extra_user_types."
+    )
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,6 @@ import orjson
 from core.federation.auth_chains import AuthChains, json_list
 from core.federation.handshakes import Admitted
 from core.federation.participation import Participation
-from core.federation.stripped import told_state
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import ServerName
@@ -50,7 +49,7 @@ class JoinAnswers:
     def knock(self, admitted: Admitted) -> bytes:
         """The answer to a knock: what identifies the room."""
         state = self._graph.states.current(admitted.room.room_nid)
-        return b'{"knock_room_state":%b}' % json_list(told_state(state, None))
+        return b'{"knock_room_state":%b}' % json_list(self._graph.prejoin.of(state))
 
     def _without_members(self, event: StoredEvent, state: list[StoredEvent]) -> list[StoredEvent]:
         names = any(stored.type in ("m.room.name", "m.room.canonical_alias") for stored in state)

@@ -24,7 +24,7 @@ from core.federation.membership_templates import MembershipTemplates
 from core.federation.received import ReceivedEvents
 from core.federation.remote_errors import RemoteNonsense
 from core.federation.remote_joins import RemoteJoins
-from core.federation.stripped import pdus_of, read_told_state, servers_in, told_state
+from core.federation.stripped import pdus_of, read_told_state, servers_in
 from core.graph.appending.admission import Admission
 from core.graph.drafts import Draft
 from core.graph.graph import Graph
@@ -118,7 +118,7 @@ class RemoteMemberships:
         event = self._graph.write.draft_event(room.room_nid, Draft("m.room.member", sender, content, target))
         event = self._graph.write.endorser.endorse(room.room_nid, event)
         server = server_of(target)
-        told = pdus_of(told_state(self._graph.states.current(room.room_nid), sender))
+        told = pdus_of(self._graph.prejoin.of(self._graph.states.current(room.room_nid), sender))
         pdu = self._calls.invite(server, room_id, event.event_id, event.pdu, room.version.id, told)
         signed = self._received.one(pdu, room.version, room_id, event.event_id)
         if not signatures_of(signed.pdu, server):

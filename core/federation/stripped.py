@@ -14,29 +14,11 @@ from core.errors import InvalidParam
 from core.events.event import Event
 from core.events.room_versions import RoomVersion
 from core.federation.received import ReceivedEvents
-from core.graph.states import RoomState
 from core.graph.stored_event import StoredEvent
-from core.ids import RoomId, ServerName, UserId, is_user_id, server_of
+from core.ids import RoomId, ServerName, is_user_id, server_of
 
-TOLD_TYPES = (
-    "m.room.create",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.avatar",
-    "m.room.name",
-    "m.room.encryption",
-    "m.room.topic",
-)
 MAX_TOLD = 100
 """How many events of such a state are kept at most."""
-
-
-def told_state(state: RoomState, member: UserId | None) -> list[StoredEvent]:
-    """The events of a room that identify it, and the member event of whoever invites."""
-    keys = [(kind, "") for kind in TOLD_TYPES]
-    if member is not None:
-        keys.append(("m.room.member", member))
-    return list(state.events(keys).values())
 
 
 def read_told_state(pdus: Any, version: RoomVersion, room_id: RoomId, received: ReceivedEvents) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.events.signatures import SigningKey
 from core.graph.appending.appender import Appender
@@ -14,6 +14,7 @@ from core.graph.events import EventReader
 from core.graph.history import History
 from core.graph.lines import StateReader
 from core.graph.members import Members
+from core.graph.prejoin import PrejoinState
 from core.graph.purging import Purger
 from core.graph.room_graph import RoomGraph
 from core.graph.sent_requests import SentRequests
@@ -63,6 +64,8 @@ class Graph:
     relations: RelationStore
     transaction_ids: TransactionIdStore
     texts: Interner
+    prejoin: PrejoinState = field(default_factory=PrejoinState)
+    """What strangers who are about to come in are told of a room."""
 
 
 def build_graph(

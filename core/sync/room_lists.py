@@ -21,17 +21,6 @@ from core.sync.asking import Asking
 from core.sync.room_contents import RoomContents, RoomPart
 from core.sync.state_changes import NO_CHANGES, StateChangeReader, StateChanges
 
-STRIPPED_TYPES = (
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-)
-"""What of a room's state somebody sees who is invited or knocks. Spec: "Stripped state"."""
-
 OUT_OF_BAND_AT_ONCE = 1_000
 """So many invites to rooms of other servers are told in one answer; the newest."""
 
@@ -186,8 +175,7 @@ class RoomLister:
         if own.sender in asking.ignored or self._is_unwanted(asking, membership.membership, own.sender):
             return False
         state = self._graph.states.current(room)
-        events = state.events([(type_, "") for type_ in STRIPPED_TYPES] + [("m.room.member", own.sender)])
-        shown = [stored for stored in events.values() if stored.nid != own.nid]
+        shown = [stored for stored in self._graph.prejoin.of(state, own.sender) if stored.nid != own.nid]
         self._put_stripped(lists, membership.membership, own.room_id, self._client_events.stripped([*shown, own]))
         return True
 

@@ -25,7 +25,7 @@ from core.accounts.passwords import Passwords
 from core.accounts.profile_audience import ProfileAudience
 from core.accounts.profiles import Profiles, RemoteProfiles
 from core.accounts.registering import Registering
-from core.accounts.registration import Registration
+from core.accounts.registration import Registration, UserKinds
 from core.accounts.sessions import Sessions
 from core.accounts.shared_secret import SharedSecret
 from core.api.admin import register as admin_register
@@ -170,7 +170,11 @@ def _registration(
     storage, speaker = ground.storage, (ground.config.rooms.server_notices or {}).get("system_mxid_localpart")
     reserved = frozenset([speaker]) if isinstance(speaker, str) else frozenset()
     stores, name = (users, profiles, tokens), ground.server_name
-    return Registration(name, *stores, sessions, storage.interner, storage.writer, ground.plugins, reserved=reserved)
+    configured = ground.config.registration.user_types
+    kinds = UserKinds(configured["extra_user_types"], configured["default_user_type"])
+    return Registration(
+        name, *stores, sessions, storage.interner, storage.writer, ground.plugins, reserved=reserved, kinds=kinds
+    )
 
 
 def _registering(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint
 from nacl.signing import VerifyKey
 
+from core.api.client import federation_whitelist
 from core.api.federation import keys, query, version
 from core.api.federation.server_gate import ServerGate
 from core.config import Config
@@ -139,7 +140,9 @@ def federation_ground_blueprints(
 ) -> list[Blueprint]:
     """The endpoints of this part."""
     shows_profiles = config.allow_profile_lookup_over_federation
+    listed = [federation_whitelist.blueprint(config.federation_domain_whitelist, accounts.gate)]
     return [
+        *(listed if config.federation_whitelist_endpoint_enabled else ()),
         keys.blueprint(federation.own_keys, federation.notary),
         version.blueprint(),
         federation.gate.blueprint(),

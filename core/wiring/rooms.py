@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint
@@ -21,11 +21,13 @@ from core.api.client import (
     room_state,
     rooms,
 )
+from core.config import ConfigError
 from core.config.rooms import RoomsConfig
 from core.errors import NotFound
 from core.graph.client_events import ClientEvents
 from core.graph.erasure import Erasure
 from core.graph.graph import Graph, build_graph
+from core.graph.prejoin import PrejoinState, prejoin_state
 from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
 from core.hooks.manager import PluginManager
@@ -292,6 +294,7 @@ def _event_blueprints(
 def _graph(ground: Ground) -> tuple[Graph, Viewing]:
     """The graph, and who sees what of it, with caches of the sizes that the configuration says."""
     storage, budgets = ground.storage, cache_budgets(ground.config.caches)
+    prejoin = _prejoin(ground)
     graph = build_graph(
         storage.database,
         storage.writer,
@@ -303,4 +306,12 @@ def _graph(ground: Ground) -> tuple[Graph, Viewing]:
         state_cache_bytes=budgets.states,
         tip_cache_bytes=budgets.tips,
     )
-    return graph, Viewing(graph.states, budgets.viewing)
+    return replace(graph, prejoin=prejoin), Viewing(graph.states, budgets.viewing)
+
+
+def _prejoin(ground: Ground) -> PrejoinState:
+    """Raises ConfigError for a setting that is none."""
+    try:
+        return prejoin_state(ground.config.rooms.room_prejoin_state)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

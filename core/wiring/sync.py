@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint
 
 from core.api.client import sync as sync_api
+from core.graph.prejoin import USUAL_TYPES
 from core.hooks.specs import contributions
 from core.push.counting import NotificationCounter
 from core.push.rules import PushRules
@@ -23,7 +24,7 @@ from core.sync.plugin_sections import PluginSections
 from core.sync.push_rules import PushRulesSection
 from core.sync.receipts import ReceiptSection
 from core.sync.room_contents import RoomContents
-from core.sync.room_lists import STRIPPED_TYPES, RoomLister
+from core.sync.room_lists import RoomLister
 from core.sync.sections import RoomSection, Section
 from core.sync.service import SyncService
 from core.sync.snapshots import EphemeralSnapshots
@@ -44,7 +45,7 @@ LOOKED_UP_TYPES = (
     "m.room.history_visibility",
     "m.room.name",
     "m.room.canonical_alias",
-    *STRIPPED_TYPES,
+    *USUAL_TYPES,
 )
 """Event types that syncs ask for: interned at the start, since looking up what is not asks the database each time."""
 

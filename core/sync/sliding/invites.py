@@ -10,7 +10,6 @@ import orjson
 from core.graph.client_events import ClientEvents, Viewer
 from core.graph.graph import Graph
 from core.ids import RoomNid
-from core.sync.room_lists import STRIPPED_TYPES
 from core.sync.sliding.standings import Standing
 
 
@@ -33,8 +32,7 @@ class Invites:
             stripped = event if given == b"[]" else b"%b,%b" % (given[:-1], event[1:])
         else:
             state = self._graph.states.current(room)
-            events = state.events([(type_, "") for type_ in STRIPPED_TYPES] + [("m.room.member", own.sender)])
-            shown = [stored for stored in events.values() if stored.nid != own.nid]
+            shown = [stored for stored in self._graph.prejoin.of(state, own.sender) if stored.nid != own.nid]
             contents = {stored.type: stored.content for stored in shown if stored.state_key == ""}
             stripped = self._client_events.stripped([*shown, own])
         parts = [b'"initial":true,"invite_state":%b' % stripped]

@@ -15,6 +15,13 @@ def strict(tmp_path_factory):
         max_avatar_size="2K",
         allowed_avatar_mimetypes=["image/png"],
         limit_profile_requests_to_users_who_share_rooms=True,
+        room_prejoin_state={
+            "disable_default_event_types": True,
+            "additional_event_types": ["org.example.hint", ["org.example.color", "sky"]],
+        },
+        federation_whitelist_endpoint_enabled=True,
+        federation_domain_whitelist=["friend.example"],
+        user_types={"default_user_type": "person", "extra_user_types": ["robot"]},
     )
     yield server.start()
     server.stop()
@@ -58,3 +65,18 @@ def test_profiles_are_shown_to_those_who_share_a_room(strict):
     bob.join(alice.create_room(preset="public_chat"))
     assert alice.get(f"/v3/profile/{bob.user_id}")["displayname"]
     assert strict.register(admin=True).get(f"/v3/profile/{bob.user_id}")["displayname"]
+
+
+def test_the_invited_are_told_what_the_configuration_says(strict):
+    alice, bob = strict.register(), strict.register()
+    extra = [("org.example.hint", "any"), ("org.example.color", "sky"), ("org.example.color", "sea")]
+    initial = [{"type": kind, "state_key": key, "content": {}} for kind, key in extra]
+    room = alice.create_room(name="Garden", invite=[bob.user_id], initial_state=initial)
+    told = bob.sync()["rooms"]["invite"][room]["invite_state"]["events"]
+    members = {("m.room.member", user.user_id) for user in (alice, bob)}
+    assert {(e["type"], e["state_key"]) for e in told} == {("m.room.create", ""), *extra[:2], *members}
+
+
+def test_clients_may_ask_with_whom_the_server_talks(strict):
+    answer = MediaUser(strict.register())._session.get(f"{strict.base}/_synapse/client/v1/config/federation_whitelist")
+    assert answer.json() == {"whitelist_enabled": True, "whitelist": ["friend.example"]}

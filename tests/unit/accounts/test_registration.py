@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from core.accounts.registration import NewAccount, UserKinds
 from core.config.registration import RegistrationConfig
+from core.errors import InvalidParam
 from core.storage.registration_tokens import RegistrationToken
 
 OPEN = replace(RegistrationConfig(), enable_registration=True, enable_registration_without_verification=True)
@@ -203,3 +205,21 @@ def test_asking_what_to_do_spends_nothing_of_the_limit(make_accounts):
     assert [register(accounts).status_code for _ in range(3)] == [401, 401, 401]
     assert register(accounts, auth=DUMMY).status_code == 200
     assert register(accounts, username="bob").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("account", "kind"),
+    [
+        (NewAccount("a"), "person"),
+        (NewAccount("a", user_type="robot"), "robot"),
+        (NewAccount("a", user_type="bot"), "bot"),
+        (NewAccount("a", is_guest=True), None),
+    ],
+)
+def test_a_new_user_is_of_the_kind_that_was_named_or_the_usual_one(account: NewAccount, kind: str | None) -> None:
+    assert UserKinds(("robot",), "person").of(account) == kind
+
+
+def test_there_are_no_other_kinds_of_users_than_the_configured() -> None:
+    with pytest.raises(InvalidParam, match="one of support, bot, robot"):
+        UserKinds(("robot",)).of(NewAccount("a", user_type="rob"))
