@@ -35,6 +35,9 @@ from core.storage.memberships import OutOfBand
 
 logger = logging.getLogger(__name__)
 
+MOST_ASKED = 2
+"""How many servers are asked how complex a room is, before it is tried without knowing."""
+
 
 class RemoteMemberships:
     """Acts for local users."""
@@ -76,6 +79,14 @@ class RemoteMemberships:
                 self._joins.join(user_id, room_id, [*via, *self._known_servers(user_id, room_id)], content)
             finally:
                 self._locks.pop(room_id, None)
+
+    def complexity(self, room_id: RoomId, via: Sequence[ServerName]) -> float | None:
+        """How complex a room is by the word of the first server that knows; None where none tells."""
+        try:
+            servers = self._candidates.of(room_id, via)[:MOST_ASKED]
+            return self._candidates.first(room_id, servers, lambda server: self._servers.complexity(server, room_id))
+        except MatrixError:
+            return None
 
     def knock(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
         """Knock, and keep what the room tells of itself. Raises MatrixError."""

@@ -19,6 +19,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers, permissions
 from core.ids import EventId, Requester, RoomId, ServerName, UserId, is_user_id, server_of
 from core.rooms.access import NOT_HERE, RoomAccess
+from core.rooms.complexity import JoinLimit
 from core.rooms.guest_access import require_open_to
 from core.rooms.personal_settings import PersonalSettings
 from core.rooms.profiles import Profiles
@@ -44,7 +45,10 @@ class Memberships:
         residents: Residents,
         invite_permissions: InvitePermissions,
         personal: PersonalSettings,
+        limit: JoinLimit | None = None,
     ) -> None:
+        """`limit` keeps users out of rooms of other servers that are too complex."""
+        self._limit = limit
         self._graph = graph
         self._residents = residents
         self._invite_permissions = invite_permissions
@@ -85,11 +89,7 @@ class Memberships:
             is_invited=current is not None and _membership(current) == "invite",
         )
         if room is None:
-            self._remote.join(user, room_id, via, content)
-            self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
-            entered = self._residents.find_local(room_id)
-            if entered is not None:
-                self.carry_settings(requester, entered)
+            self._join_elsewhere(requester, room_id, via, content)
             return room_id
         state = self._graph.states.current(room.room_nid)
         authorizer = self._restricted.authorizing_user(room, state, requester.user_nid, user)
@@ -99,6 +99,20 @@ class Memberships:
         self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
         self.carry_settings(requester, room)
         return room_id
+
+    def _join_elsewhere(
+        self, requester: Requester, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]
+    ) -> None:
+        if self._limit is not None:
+            self._limit.check_before(requester, room_id, via)
+        self._remote.join(requester.user_id, room_id, via, content)
+        entered = self._residents.find_local(room_id)
+        if entered is not None and self._limit is not None and self._limit.is_exceeded(requester, entered):
+            self.leave(requester, room_id)
+            raise self._limit.refusal()
+        self._plugins.tell(observers.user_joined, user_id=requester.user_id, room_id=room_id)
+        if entered is not None:
+            self.carry_settings(requester, entered)
 
     def carry_settings(self, requester: Requester, room: RoomName) -> None:
         """Take over what the requester, who is in the room now, had set for the room it replaces."""

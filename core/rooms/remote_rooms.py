@@ -27,6 +27,9 @@ class RemoteRooms(Protocol):
     def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
         """Have the sender's server make an invite of a user of ours. Raises MatrixError."""
 
+    def complexity(self, room_id: RoomId, via: Sequence[ServerName]) -> float | None:
+        """How complex a room is by the word of a server in it; None where none tells."""
+
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """Where another server's alias leads, and servers to join through. Raises NotFound."""
 
@@ -61,6 +64,10 @@ class LateRemoteRooms:
         """See RemoteRooms."""
         self._rooms.exchange_invite(room_id, sender, target, content)
 
+    def complexity(self, room_id: RoomId, via: Sequence[ServerName]) -> float | None:
+        """See RemoteRooms."""
+        return self._rooms.complexity(room_id, via)
+
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """See RemoteRooms."""
         return self._rooms.alias(alias)
@@ -86,6 +93,10 @@ class NoRemoteRooms:
     def exchange_invite(self, room_id: RoomId, sender: UserId, target: UserId, content: Mapping[str, Any]) -> None:
         """Raises NotFound."""
         raise NotFound(f"{sender} is a user of another server, and this server does not reach others.")
+
+    def complexity(self, room_id: RoomId, via: Sequence[ServerName]) -> float | None:
+        """Nobody tells."""
+        return None
 
     def alias(self, alias: RoomAlias) -> tuple[RoomId, Sequence[ServerName]]:
         """Raises NotFound."""

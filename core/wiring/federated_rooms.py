@@ -9,6 +9,7 @@ from flask import Blueprint
 from core.api.federation import (
     invites,
     policy,
+    room_complexity,
     room_events,
     room_membership,
     third_party_invites,
@@ -42,6 +43,7 @@ from core.federation.welcome import Welcome
 from core.graph.graph import Graph
 from core.hooks.edus import ContributedEdus
 from core.hooks.specs import contributions
+from core.rooms.complexity import RoomComplexity
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
@@ -127,6 +129,7 @@ def build_federated_rooms(
             third_party_invites.blueprint(rooms.pending_invites, federation.gate, accounts.gate),
             transactions.blueprint(receiving, federation.gate),
             policy.blueprint(own_policy, federation.gate),
+            room_complexity.blueprint(RoomComplexity(graph), federation.gate),
             _user_keys(ground, encryption, federation),
         ],
     )

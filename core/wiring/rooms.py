@@ -37,6 +37,7 @@ from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
+from core.rooms.complexity import JoinLimit, RoomComplexity
 from core.rooms.creation import RoomCreation
 from core.rooms.delayed_events import DelayedEvents, DelayLimits
 from core.rooms.departures import Departures
@@ -151,8 +152,9 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     members_only = ground.config.rooms.require_membership_for_aliases
     aliases = Aliases(graph, access, alias_store, checks, writer, plugins, name, members_only)
     personal = PersonalSettings(graph, data, writer)
+    limit = _join_limit(ground, graph, remote)
     memberships = Memberships(
-        graph, access, profiles, restricted, remote, plugins, name, residents, invite_permissions, personal
+        graph, access, profiles, restricted, remote, plugins, name, residents, invite_permissions, personal, limit
     )
     sending = Sending(graph, access, checks, plugins, RelationRules(graph, related))
     delayed = _delayed_events(ground, accounts, graph, access, sending, memberships)
@@ -193,6 +195,20 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
             *_event_blueprints(ground, accounts, sending, delayed, memberships, reading, paging),
             directory.blueprint(aliases, accounts.gate),
         ],
+    )
+
+
+def _join_limit(ground: Ground, graph: Graph, remote: LateRemoteRooms) -> JoinLimit | None:
+    settings = ground.config.rooms
+    if not settings.limit_remote_rooms_enabled:
+        return None
+    return JoinLimit(
+        RoomComplexity(graph),
+        remote,
+        settings.limit_remote_rooms_complexity,
+        settings.limit_remote_rooms_complexity_error,
+        settings.limit_remote_rooms_admins_can_join,
+        ground.config.server.admin_contact or "",
     )
 
 

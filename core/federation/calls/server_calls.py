@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.federation.calls import shapes
+from core.federation.remote_errors import RemoteNonsense
 from core.federation.signed_client import Patience, SignedClient, path_of
 from core.ids import RoomAlias, RoomId, ServerName, UserId
 
@@ -43,6 +44,14 @@ class ServerCalls:
         )
         servers = [ServerName(name) for name in shapes.strings(server, found, "servers")]
         return RoomId(shapes.text(server, found, "room_id")), servers
+
+    def complexity(self, server: ServerName, room_id: RoomId) -> float:
+        """How complex a room is; an endpoint of Synapse's. Asked once, since a user waits."""
+        path = path_of("/_matrix/federation/unstable/rooms", room_id, "complexity")
+        found = self._client.get(server, path, patience=self._client.patiences.short.urgent()).get("v1")
+        if not isinstance(found, int | float):
+            raise RemoteNonsense(server, "it named no complexity.")
+        return float(found)
 
     def public_rooms(
         self, server: ServerName, content: Mapping[str, Any], patience: Patience | None = None
