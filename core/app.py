@@ -29,7 +29,7 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
-from core.wiring.figures import ConsumerCollector, OutboundCollector, WriterCollector
+from core.wiring.figures import ConsumerCollector, OutboundCollector, ServerCollector, WriterCollector
 from core.wiring.ground import Ground, build_ground
 from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
@@ -109,6 +109,8 @@ class App:
         registry.register(WriterCollector(storage.writer))
         registry.register(ConsumerCollector(storage.tail, [*self._consumers, *self.plugins.consumers]))
         registry.register(OutboundCollector(self.outbound.door))
+        if self.ground.config.server.metrics_flags.get("known_servers") is True:
+            registry.register(ServerCollector(self.rooms.graph.servers))
 
     def _wsgi(self, config: Config) -> Edge:
         """The endpoints of all parts and plugins, behind the web plumbing."""

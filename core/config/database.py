@@ -49,9 +49,6 @@ class DatabaseConfig:
         "Most connections of one worker; args.cp_max has precedence.",
         key="database.max_connections",
     )
-    txn_limit: int = setting(
-        0, integer(), "Renew a connection after so many transactions; 0 never.", key="database.txn_limit"
-    )
     allow_unsafe_locale: Any = setting(
         None, anything, "Accepted for compatibility; it concerns PostgreSQL only.", key="database.allow_unsafe_locale"
     )

@@ -126,9 +126,4 @@ class StatsConfig:
     """Counts of rooms and users, and background work."""
 
     enabled: bool = setting(True, boolean, "Count rooms and users for the admin API.", key="stats.enabled")
-    background_updates: Mapping[str, Any] = setting(
-        {},
-        mapping,
-        "Pace of changes to old data: background_update_duration_ms, sleep_enabled, sleep_duration_ms, min_batch_size.",
-    )
     statistics_window: int = setting("1d", duration_ms, "Span of one entry of the statistics.")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config.parsers import (
-    anything,
     boolean,
     duration_ms,
     integer,
@@ -56,9 +55,6 @@ class MediaConfig:
     media_store_path: str = setting("{data_dir}/media", path, "Folder that media is kept in.")
     media_backend: str = setting(
         "filesystem", text, "Where new media is kept: the name of a plugin's storage backend, such as filesystem or s3."
-    )
-    media_storage_providers: tuple[Any, ...] = setting(
-        [], list_of(anything), "Further places to keep media in: a list of mappings with module and config."
     )
     max_upload_size: int = setting("50M", size_bytes, "Largest upload accepted, in bytes or with a suffix: 50M.")
     media_upload_limits: tuple[Mapping[str, Any], ...] = setting(

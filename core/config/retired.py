@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 _WORKERS = "one process does every job here"
 _REFUSED = "this server has no such feature"
+_SIZED = "caches have a size and drop what was not used for longest"
 
 IGNORED: Mapping[str, str] = MappingProxyType(
     {
@@ -33,7 +34,17 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "update_user_directory_from_worker": _WORKERS,
         "notify_appservices_from_worker": _WORKERS,
         "media_instance_running_background_jobs": _WORKERS,
-        "enable_local_media_storage": "media storage is a plugin; see media_storage_providers",
+        "enable_local_media_storage": "media storage is a plugin; see media_backend",
+        "media_storage_providers": "media storage is a plugin; see media_backend",
+        "gc_min_interval": "the collector runs by gc_thresholds alone",
+        "server_context": "it named a server in its reports home, and this one makes none",
+        "background_updates": "old data is changed by the migrations, at start",
+        "caches.expire_caches": _SIZED,
+        "caches.cache_entry_ttl": _SIZED,
+        "caches.cache_autotuning": _SIZED,
+        "caches.expiry_time": _SIZED,
+        "caches.sync_response_cache_duration": "a repeated request is answered anew, and loses nothing",
+        "database.txn_limit": "connections are kept for as long as they work",
         "databases": "one database holds everything; use `database`",
         "sentry": "use a plugin",
         "opentracing": "use a plugin",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.config.parsers import base_url, boolean, duration_ms, integer, list_of, mapping, number, path, text
+from core.config.parsers import base_url, boolean, duration_ms, integer, list_of, mapping, path, text
 from core.config.settings import setting
 from core.ids import is_server_name
 
@@ -69,9 +69,6 @@ class ServerConfig:
     gc_thresholds: tuple[int, ...] | None = setting(
         None, three_numbers, "Python's garbage collection thresholds, three numbers.", example=[700, 10, 10]
     )
-    gc_min_interval: tuple[float, ...] = setting(
-        [1, 10, 30], list_of(number()), "Least seconds between collections of each generation."
-    )
     filter_timeline_limit: int = setting(
         100, integer(-1), "Most events of one room that a filter may ask for; -1 for no limit."
     )
@@ -89,7 +86,6 @@ class ServerConfig:
         "Let nobody act, sync, sign in or register, administrators apart; they are told hs_disabled_message.",
     )
     hs_disabled_message: str = setting("", text, "What users are told while hs_disabled is on.")
-    server_context: str | None = setting(None, text, "A name for this deployment in log and metrics.")
     custom_template_directory: str | None = setting(
         None, path, "Folder whose templates replace those built in.", key="templates.custom_template_directory"
     )

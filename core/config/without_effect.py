@@ -8,11 +8,7 @@ from __future__ import annotations
 
 WITHOUT_EFFECT = frozenset(
     (
-        "gc_min_interval",
-        "metrics_flags",
-        "server_context",
         "experimental_features",
-        "database.txn_limit",
         "account_validity",
         "oidc_providers",
         "sso",
@@ -22,15 +18,12 @@ WITHOUT_EFFECT = frozenset(
         "matrix_authentication_service",
         "forgotten_room_retention_period",
         "federation_metrics_domains",
-        "media_storage_providers",
         "stats.enabled",
-        "background_updates",
         "statistics_window",
         "email.enable_notifs",
         "email.notif_for_new_users",
         "email.notif_delay_before_mail",
         "email.client_base_url",
-        "email.invite_client_location",
         "app_service_config_files",
         "track_appservice_user_ips",
         "use_appservice_legacy_authorization",
@@ -45,12 +38,6 @@ WITHOUT_EFFECT = frozenset(
         "redis.private_key_file",
         "redis.ca_file",
         "redis.path",
-        "caches.per_cache_factors",
-        "caches.expire_caches",
-        "caches.cache_entry_ttl",
-        "caches.sync_response_cache_duration",
-        "caches.cache_autotuning",
-        "caches.expiry_time",
     )
 )
 """Their dotted keys."""

@@ -1,13 +1,12 @@
 """Processes, caches and the limits of the HTTP server."""
 
-# ruff: noqa: RUF009 - setting() makes a dataclass field, which the rule cannot see
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.config.parsers import boolean, duration_ms, either, integer, mapping, mapping_of, number, size_bytes
+from core.config.parsers import boolean, duration_ms, integer, mapping_of, number, size_bytes
 from core.config.settings import setting
 
 
@@ -55,24 +54,11 @@ class CachesConfig:
         key="caches.global_factor",
     )
     per_cache_factors: Mapping[str, float] = setting(
-        {}, mapping_of(number()), "Multiplies the size of single caches, by name.", key="caches.per_cache_factors"
-    )
-    expire_caches: bool = setting(
-        True, boolean, "Drop entries not used for cache_entry_ttl.", key="caches.expire_caches"
-    )
-    cache_entry_ttl: int = setting("30m", duration_ms, "When an unused entry is dropped.", key="caches.cache_entry_ttl")
-    sync_response_cache_duration: int = setting(
-        "2m",
-        duration_ms,
-        "How long a first sync's answer is kept for a retry.",
-        key="caches.sync_response_cache_duration",
-    )
-    cache_autotuning: Any = setting(
-        {}, mapping, "Limits of memory: max_cache_memory_usage, target_cache_memory_usage, min_cache_ttl.",
-        key="caches.cache_autotuning",
-    )  # fmt: skip
-    expiry_time: int | None = setting(
-        None, either(duration_ms), "Older name of caches.cache_entry_ttl.", key="caches.expiry_time"
+        {},
+        mapping_of(number()),
+        "Takes the place of caches.global_factor for single caches: events, states, current_states, encoded_events, "
+        "visibility; Synapse's names for them will do.",
+        key="caches.per_cache_factors",
     )
 
 

@@ -67,7 +67,10 @@ class ThirdPartyInvites:
         book: AddressBook,
         plugins: PluginManager,
         looks_up: bool = True,
+        web_client: str | None = None,
     ) -> None:
+        """`web_client` is the address of one that the mail may lead to."""
+        self._web_client = web_client
         self._graph = graph
         self._access = access
         self._memberships = memberships
@@ -125,6 +128,8 @@ class ThirdPartyInvites:
         for key, field in (("sender_display_name", "displayname"), ("sender_avatar_url", "avatar_url")):
             if isinstance(fields.get(field), str):
                 letter[key] = fields[field]
+        if self._web_client is not None:
+            letter["org.matrix.web_client_location"] = self._web_client
         return letter
 
 

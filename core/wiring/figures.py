@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from core.outbound.door import Door
 from core.storage.consumers import ConsumerRunner
 from core.storage.log import LogTail
+from core.storage.room_servers import RoomServerStore
 from core.storage.writer import Writer
 from core.storage.writer_figures import Tally
 
@@ -87,3 +88,18 @@ def _histogram(name: str, text: str, tally: Tally) -> HistogramMetricFamily:
         sum_so_far += number
         cumulative.append(("+Inf" if bound == float("inf") else str(bound), sum_so_far))
     return HistogramMetricFamily(name, text, cumulative, sum_value=tally.total)
+
+
+class ServerCollector(Collector):
+    """`trellis_federation_known_servers`: a query each time, so only where `metrics_flags.known_servers` asks for it."""
+
+    def __init__(self, servers: RoomServerStore) -> None:
+        self._servers = servers
+
+    def collect(self) -> Iterator[Metric]:
+        """The figure of this moment."""
+        yield GaugeMetricFamily(
+            "trellis_federation_known_servers",
+            "Servers with a user in a room that is known here, this one among them.",
+            len(self._servers.anywhere()),
+        )

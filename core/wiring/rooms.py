@@ -220,8 +220,8 @@ def _by_address(
     profiles: MemberProfiles,
     book: AddressBook,
 ) -> ThirdPartyInvites:
-    looks_up = ground.config.registration.enable_3pid_lookup
-    return ThirdPartyInvites(graph, access, memberships, profiles, book, ground.plugins, looks_up)
+    looks_up, client = ground.config.registration.enable_3pid_lookup, ground.config.email.invite_client_location
+    return ThirdPartyInvites(graph, access, memberships, profiles, book, ground.plugins, looks_up, client)
 
 
 def _pending_invites(

@@ -15,7 +15,7 @@ GUIDE = ROOT / "docs/admin/serving.md"
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("metered"), enable_metrics=True)
+    server = Server(tmp_path_factory.mktemp("metered"), enable_metrics=True, metrics_flags={"known_servers": True})
     server.config["listeners"][0]["resources"] = [{"names": ["client", "metrics", "health"]}]
     server.rewrite_config()
     server.start()
@@ -27,6 +27,11 @@ def figures(server: Server) -> dict[str, float]:
     text = requests.get(f"{server.base}/metrics", timeout=10).text
     lines = [line.rpartition(" ") for line in text.splitlines() if line[0] != "#"]
     return {name: float(value) for name, _, value in lines}
+
+
+def test_the_servers_in_the_rooms_here_are_counted(metered: Server) -> None:
+    metered.register().create_room()
+    assert figures(metered)["trellis_federation_known_servers"] == 1
 
 
 def test_what_is_written_is_counted(metered: Server) -> None:

@@ -54,7 +54,10 @@ def world(tmp_path_factory):
     certificate = make_certificate(folder)
     identity = IdentityServer(certificate)
     server = Server(
-        folder, federation_custom_ca_list=[str(certificate.certificate)], ip_range_whitelist=["127.0.0.1", "::1"]
+        folder,
+        federation_custom_ca_list=[str(certificate.certificate)],
+        ip_range_whitelist=["127.0.0.1", "::1"],
+        email={"invite_client_location": "https://chat.example.org"},
     )
     server.start()
     yield server, identity
@@ -84,6 +87,7 @@ def test_an_address_nobody_has_published_is_invited_by_token_and_joins_with_the_
     invite(alice, room, identity)
     letter = identity.letters[-1]
     assert (letter["room_name"], letter["sender"], letter["address"]) == ("Tea", alice.user_id, "a@b.c")
+    assert letter["org.matrix.web_client_location"] == "https://chat.example.org"
     event = alice.get(f"/v3/rooms/{quote(room)}/state/m.room.third_party_invite/t0k")
     assert event["display_name"] == "b..."
     key = SigningKey("ed25519:0", SEED)

@@ -23,3 +23,10 @@ def test_the_number_of_events_scales_what_holds_events() -> None:
         4 * usual.encoded_events,
         usual.states,
     )
+
+
+def test_a_factor_of_its_own_takes_the_place_of_the_common_one() -> None:
+    usual = CacheBudgets()
+    found = cache_budgets(CachesConfig(per_cache_factors={"*getEvent*": 1.0, "visibility": 0.25}))
+    assert (found.events, found.viewing) == (usual.events * 2, usual.viewing // 2)
+    assert (found.states, found.encoded_events) == (usual.states, usual.encoded_events)
