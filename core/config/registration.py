@@ -21,6 +21,21 @@ def user_types(value: Any) -> Mapping[str, Any]:
     return {"extra_user_types": tuple(extra), "default_user_type": usual}
 
 
+def validity(value: Any) -> Mapping[str, Any]:
+    """How long accounts are valid; times in milliseconds. Keys of Synapse's that are about its templates are left out."""
+    given = mapping(value)
+    if not given.get("enabled", "period" in given):
+        return {}
+    if "period" not in given:
+        raise ValueError("a mapping with enabled and period, after which an account expires")
+    found: dict[str, Any] = {"enabled": True, "period": duration_ms(given["period"])}
+    if given.get("renew_at") is not None:
+        found["renew_at"] = duration_ms(given["renew_at"])
+    if given.get("renew_email_subject") is not None:
+        found["renew_email_subject"] = text(given["renew_email_subject"])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RegistrationConfig:
     """Registration, its conditions, and rooms joined at once."""
@@ -86,7 +101,9 @@ class RegistrationConfig:
     user_consent: Mapping[str, Any] = setting(
         {}, mapping, "Terms that users must agree to: template_dir, version, require_at_registration, policy_name."
     )
-    account_validity: Mapping[str, Any] = setting({}, mapping, "Expiry of accounts: enabled, period.")
+    account_validity: Mapping[str, Any] = setting(
+        {}, validity, "Expiry of accounts: enabled, period, renew_at, renew_email_subject."
+    )
     request_token_inhibit_3pid_errors: bool = setting(
         False, boolean, "Do not say whether an address belongs to an account when a token is asked for."
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 WITHOUT_EFFECT = frozenset(
     (
         "experimental_features",
-        "account_validity",
         "oidc_providers",
         "sso",
         "cas_config",

@@ -35,6 +35,7 @@ def load_configured(
         api_for=api_for,
         disabled=[*config.plugins.disabled_plugins, *_unneeded(config)],
         defaults={
+            "account_validity": config.registration.account_validity,
             "bcrypt_passwords": {"rounds": config.auth.bcrypt_rounds, "pepper": config.auth.password_pepper},
             "smtp_mail": {key: getattr(config.email, key) for key in _SMTP_KEYS},
             "filesystem_media": {
@@ -90,11 +91,10 @@ def _house_rules(config: Config) -> dict[str, Any]:
 
 def _unneeded(config: Config) -> list[str]:
     """First-party plugins that would have nothing to do."""
+    found = [] if config.registration.account_validity.get("enabled") else ["account_validity"]
     is_configured = any(
         module.module.startswith(("house_rules", "plugins.house_rules")) for module in config.plugins.modules
     )
-    return (
-        []
-        if is_configured or any(value not in (None, False) for value in _house_rules(config).values())
-        else ["house_rules"]
-    )
+    if not is_configured and all(value in (None, False) for value in _house_rules(config).values()):
+        found.append("house_rules")
+    return found

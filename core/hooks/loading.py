@@ -26,6 +26,7 @@ from core.hooks.manager import PluginManager
 GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "account_validity": "plugins.account_validity:AccountValidity",
         "bcrypt_passwords": "plugins.bcrypt_passwords:BcryptPasswords",
         "filesystem_media": "plugins.filesystem_media:FilesystemMedia",
         "house_rules": "plugins.house_rules:HouseRules",

@@ -25,6 +25,7 @@ def test_an_installed_package_judges_and_serves(scratch):
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     found, verdict, answer = run(scratch, "-c", AT_WORK, env=env).splitlines()
     ours = [
+        "account_validity",
         "bcrypt_passwords",
         "house_rules",
         "message_search",
