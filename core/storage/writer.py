@@ -54,16 +54,20 @@ COMPLAINT_SECONDS = 30.0
 """How often the log says that the database refuses what is written."""
 CLOSE_SECONDS = 10.0
 """How long `close` waits for what has been submitted."""
+ANNOUNCED_SECONDS = 2.0
+"""How long a caller whose write is durable waits for its lines to be announced in this process."""
 
 
 class _Job(Generic[T]):
-    __slots__ = ("apply", "is_abandoned", "order", "result")
+    __slots__ = ("apply", "is_abandoned", "order", "position", "result")
 
     def __init__(self, apply: Callable[[Transaction], T], order: int) -> None:
         self.apply = apply
         self.order = order
         self.result: AsyncResult = AsyncResult()
         self.is_abandoned = False
+        self.position = Position(0)
+        """The log's end after its group."""
 
     def fail(self, error: BaseException) -> None:
         """Tell the caller, unless it was told already."""
@@ -122,7 +126,7 @@ class Writer:
         self._greenlet = gevent.spawn(self._run)
 
     def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
-        """Apply in the next group and return what `apply` returned, once it is durable.
+        """Apply in the next group and return what `apply` returned, once it is durable and this process has heard of it.
 
         Jobs of a group are applied in `order` (a room's nid), first come first within one. Raises what `apply` raised,
         or `Unavailable` where the database cannot take it now. A caller that is killed before its turn takes it back.
@@ -140,9 +144,11 @@ class Writer:
         self._waiting.append(job)
         self._work.set()
         try:
-            return job.result.get()  # type: ignore[no-any-return]  # gevent ships no type for it
+            value: T = job.result.get()
         finally:
             job.is_abandoned = True
+        self._tail.wait_for(job.position, ANNOUNCED_SECONDS)  # others' lines may have to be read first
+        return value
 
     def close(self) -> None:
         """Apply what is waiting, then close the connection; what is not done in CLOSE_SECONDS is refused."""
@@ -307,6 +313,7 @@ class Writer:
             self._call_back(callback)
         self._tail.feed(group.transaction.lines, group.position)
         for job, value in group.done:
+            job.position = group.position
             if not job.result.ready():
                 job.result.set(value)
 

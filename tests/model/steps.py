@@ -5,6 +5,7 @@ What is refused must be refused with M_FORBIDDEN unless the step says otherwise;
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -34,23 +35,39 @@ class Steps:
         self.world, self.rng = world, rng
         self.users = {user.user_id: user for user in users}
         self.did: list[str] = []
+        self.kinds: Counter[str] = Counter()
+        """How often each kind of step was done."""
+        self._deck: list[Callable[[Room, User], None]] = []
         self._count = 0
 
     def step(self) -> None:
         """Do one thing."""
         over = [room for room in self.world.rooms.values() if self._is_over(room)]
         if over:
+            self.kinds["wind_up"] += 1
             self.wind_up(over[0])
         elif len(self.world.rooms) < MOST_ROOMS:
+            self.kinds["create"] += 1
             self.create()
         else:
             room = self.rng.choice(list(self.world.rooms.values()))
             here = room.joined if self.rng.random() < 0.6 else []  # most is done by who may do it
             user = self.users[self.rng.choice(here or list(self.users))]
-            doings = self._doings()
-            (doing,) = self.rng.choices(list(doings), list(doings.values()))
+            doing = self._deal()
+            self.kinds[doing.__name__] += 1
             self.did.append(f"{user.user_id} {doing.__name__} {room.room_id}")
             doing(room, user)
+
+    def all_kinds(self) -> set[str]:
+        """What kinds of steps there are."""
+        return {"wind_up", "create", *(doing.__name__ for doing in self._doings())}
+
+    def _deal(self) -> Callable[[Room, User], None]:
+        """The next kind of step, from a shuffled deck, so that each comes as often as it should also in a short run."""
+        if not self._deck:
+            self._deck = [doing for doing, times in self._doings().items() for _ in range(times)]
+            self.rng.shuffle(self._deck)
+        return self._deck.pop()
 
     def _doings(self) -> dict[Callable[[Room, User], None], int]:
         return {

@@ -2,6 +2,7 @@
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from core.storage.database import Database
 from core.storage.log import Kind, LogReader
@@ -78,6 +79,22 @@ def test_a_line_of_ones_own_is_announced_before_its_sender_goes_on(workers):
     position = workers[0].send(7)
     assert workers[0].heard == [(position, 7)]
     assert workers[0].tail.position == position
+
+
+def test_a_line_committed_while_the_log_is_read_is_announced_before_its_sender_goes_on(workers, monkeypatch):
+    worker, tip, is_reading = workers[0], workers[0].log.tip, Event()
+
+    def slow_tip():
+        found = tip()
+        is_reading.set()
+        gevent.sleep(0.02)  # as a busy database takes, whose answer is already old
+        return found
+
+    monkeypatch.setattr(worker.log, "tip", slow_tip)
+    is_reading.wait(5)
+    assert worker.heard == []
+    position = worker.send(7)
+    assert worker.heard == [(position, 7)]
 
 
 @pytest.mark.parametrize("workers", [(Hints(), 60)], indirect=True)

@@ -62,7 +62,7 @@ class SlidingAnswers:
         known = before.known
         if gone or initial:
             known = known.union(initial).difference(gone)
-        extensions = self._extensions.answer(asking, told, known, is_first)
+        extensions = self._extensions.answer(asking, _begun_anew(told, initial), known, is_first)
         now = replace(
             told,
             token=upto,
@@ -233,6 +233,13 @@ class SlidingAnswers:
     def _moved_direct(self, before: Told, told: Told, rooms: Collection[RoomNid]) -> list[RoomNid]:
         found = [self._graph.rooms.find(room_id) for room_id in before.direct ^ told.direct]  # type: ignore[arg-type]
         return [room.room_nid for room in found if room is not None and room.room_nid in rooms]
+
+
+def _begun_anew(told: Told, rooms: Collection[RoomNid]) -> Told:
+    """What the extensions go by: of rooms that begin anew, as after a rejoin, the client has forgotten all."""
+    if not any(had.intersection(rooms) for had in told.extensions.values()):
+        return told
+    return replace(told, extensions={name: had.difference(rooms) for name, had in told.extensions.items()})
 
 
 def _is_news(known: ToldRoom | None, config: RoomConfig) -> bool:

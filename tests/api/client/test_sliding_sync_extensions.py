@@ -101,6 +101,21 @@ def test_receipts_come_with_a_room_and_as_they_move(alice, bob, room):
     assert (moved["type"], list(moved["content"])) == ("m.receipt", [later])
 
 
+def test_a_room_left_and_joined_between_two_answers_begins_anew_with_all_its_receipts(alice, bob, room):
+    body = {**one_list(), **extended("receipts", "account_data")}
+    event = alice.send(room)
+    alice.post(f"{at(room)}/receipt/m.read/{event}", {})
+    bob.put(f"/v3/user/{bob.user_id}/rooms/{room}/account_data/org.room", {"a": 2})
+    pos = ask(bob, body)["pos"]
+    bob.post(f"{at(room)}/leave")
+    bob.join(room)
+    answer = ask(bob, body, pos)
+    assert answer["rooms"][room]["initial"]
+    assert alice.user_id in answer["extensions"]["receipts"]["rooms"][room]["content"][event]["m.read"]
+    assert answer["extensions"]["account_data"]["rooms"][room] == [{"type": "org.room", "content": {"a": 2}}]
+    assert "receipts" not in ask(bob, body, answer["pos"])["extensions"]
+
+
 def test_receipts_of_several_threads_are_one_event(alice, bob, room):
     body = {**one_list(), **extended("receipts")}
     pos = ask(alice, body)["pos"]

@@ -93,6 +93,18 @@ def test_invites_of_ignored_users_are_not_told(alice, bob, rooms):
     assert rooms["invite"] not in ask(alice, one_list(0))["rooms"]
 
 
+def test_an_invite_of_an_ignored_user_leaves_a_room_that_was_left_as_it_was(alice, bob, rooms):
+    room = bob.create_room(preset="public_chat")
+    alice.join(room)
+    bob.post(f"{at(room)}/kick", {"user_id": alice.user_id})
+    first = ask(alice, one_list(0))
+    ignored = {"ignored_users": {bob.user_id: {}}}
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", ignored)
+    bob.post(f"{at(room)}/invite", {"user_id": alice.user_id})
+    assert room not in ask(alice, one_list(0), first["pos"])["rooms"]
+    assert room not in ask(alice, one_list(0))["rooms"]
+
+
 def test_an_invite_that_is_turned_down_is_gone(alice, rooms):
     pos = ask(alice, one_list(0))["pos"]
     alice.post(f"{at(rooms['invite'])}/leave")

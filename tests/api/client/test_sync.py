@@ -269,6 +269,17 @@ def test_an_invite_of_an_ignored_user_is_not_shown(alice, bob):
     assert "invite" not in bob.sync()["rooms"]
 
 
+def test_a_knock_answered_by_an_ignored_user_is_over(alice, bob):
+    bob.put(f"/v3/user/{bob.user_id}/account_data/m.ignored_user_list", {"ignored_users": {alice.user_id: {}}})
+    room = alice.create_room()
+    alice.set_state(room, "m.room.join_rules", {"join_rule": "knock"})
+    bob.post(f"/v3/knock/{room}")
+    token = bob.sync()["next_batch"]
+    alice.post(f"/v3/rooms/{room}/invite", {"user_id": bob.user_id})
+    rooms = bob.sync(token)["rooms"]
+    assert (list(rooms["leave"]), list(rooms)) == ([room], ["leave"])
+
+
 def test_the_summary_counts_members_and_names_heroes_of_a_nameless_room(alice, bob, room):
     first = alice.sync()
     summary = {"m.joined_member_count": 2, "m.invited_member_count": 0, "m.heroes": [bob.user_id]}
