@@ -136,8 +136,8 @@ def identity(accounts):
         outside = Outside(**answers)
         store = ThreepidStore(accounts.database)
 
-        def sign(method, target, destination, content):
-            return f"X-Matrix {method} {destination}{target}"
+        def sign(target, destination, content):
+            return [f"X-Matrix {destination}{target}", "X-Matrix as Sydent has it"]
 
         return IdentityServers(outside, store, accounts.writer, sign), outside, store
 
@@ -150,7 +150,7 @@ def test_what_was_published_through_us_is_taken_back_signed(identity):
     assert outside.asked[0][1] == "https://id.example.org/_matrix/identity/v2/3pid/bind"
     assert outside.asked[0][3]["Authorization"] == "Bearer token"
     assert servers.unbind_all("@alice:example.org", 7)
-    assert outside.asked[1][3]["Authorization"] == "X-Matrix POST id.example.org/_matrix/identity/v2/3pid/unbind"
+    assert outside.asked[1][3]["Authorization"] == "X-Matrix id.example.org/_matrix/identity/v2/3pid/unbind"
     assert store.binds_of(7) == []
     assert not servers.unbind("@alice:example.org", 7, "email", "a@b.c")
 
