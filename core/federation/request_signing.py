@@ -12,7 +12,6 @@ from core.events import unpadded_base64
 from core.events.signatures import SigningKey
 from core.ids import ServerName
 
-
 DESTINATION, DESTINATION_IS = "destination", "destination_is"
 """What the signed object calls the server asked: as specified, and as Sydent checks it."""
 

@@ -114,7 +114,9 @@ def test_the_token_of_the_mail_lets_in_who_has_another_address(sydent, trellis, 
     alice, bob, address = known(trellis), known(trellis), new_address()
     room = alice.user.create_room(preset="private_chat")
     invite(sydent, alice, room, address)
-    event = next(e for e in alice.user.get(f"/v3/rooms/{quote(room)}/state") if e["type"] == "m.room.third_party_invite")
+    event = next(
+        e for e in alice.user.get(f"/v3/rooms/{quote(room)}/state") if e["type"] == "m.room.third_party_invite"
+    )
     assert event["state_key"] in mails.to(address)[-1].text
     assert address not in str(event)
     for key in event["content"]["public_keys"]:
