@@ -20,14 +20,16 @@ from core.accounts.validation import NotValidated, NoValidSession, Proof, adopte
 from core.errors import BadRequest, Forbidden, InvalidParam, MatrixError, Unavailable
 from core.events.unpadded_base64 import encode_url_safe
 from core.ids import UserId, UserNid, is_server_name
+from core.mail.outgoing import canonical_mail_address
 from core.storage.threepids import Bind, ThreepidStore
 from core.storage.writer import Writer
 
 V1, V2 = "/_matrix/identity/api/v1", "/_matrix/identity/v2"
 TIMEOUT_MS = 15_000
 
-Signer = Callable[[str, str, str, Mapping[str, Any]], str]
-"""(method, target, destination, content) -> the X-Matrix Authorization header of a request signed by this server."""
+Signer = Callable[[str, str, Mapping[str, Any]], list[str]]
+"""(target, destination, content) -> X-Matrix Authorization headers of a POST signed by this server, to be tried in turn:
+as the specification has it, and as Sydent checks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class IdentityServers:
         pepper, algorithms = details.get("lookup_pepper"), details.get("algorithms")
         if not isinstance(pepper, str) or not isinstance(algorithms, list) or "sha256" not in algorithms:
             raise Unavailable(f"{id_server} offers no hashed lookup.")
-        digest = hashlib.sha256(f"{address} {medium} {pepper}".encode()).digest()
+        known_as = canonical_mail_address(address) if medium == "email" else address
+        digest = hashlib.sha256(f"{known_as} {medium} {pepper}".encode()).digest()
         wanted = encode_url_safe(digest)
         body = {"addresses": [wanted], "algorithm": "sha256", "pepper": pepper}
         mappings = self._ask(id_server, "POST", f"{V2}/lookup", body, authorization).get("mappings")
@@ -139,12 +142,21 @@ class IdentityServers:
     def _unbind(self, user_id: UserId, user_nid: UserNid, bind: Bind) -> bool:
         body = {"mxid": user_id, "threepid": {"medium": bind.medium, "address": bind.address}}
         target = f"{V2}/3pid/unbind"
-        try:
-            self._ask(bind.id_server, "POST", target, body, self._sign("POST", target, bind.id_server, body))
-        except MatrixError:
+        if not self._accepts_one_of(bind.id_server, target, body, self._sign(target, bind.id_server, body)):
             return False
         self._writer.submit(lambda transaction: self._store.remove_bind(transaction, user_nid, bind), user_nid)
         return True
+
+    def _accepts_one_of(self, id_server: str, target: str, body: Mapping[str, Any], signatures: list[str]) -> bool:
+        for signature in signatures:
+            try:
+                self._ask(id_server, "POST", target, body, signature)
+            except Forbidden:
+                continue
+            except MatrixError:
+                return False
+            return True
+        return False
 
     def _ask(
         self, id_server: str, method: str, target: str, body: Mapping[str, Any] | None, authorization: str

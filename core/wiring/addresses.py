@@ -17,7 +17,7 @@ from core.accounts.threepids import Threepids
 from core.accounts.validation import Lifetimes, Purpose, Validation
 from core.config import Config
 from core.events.canonical_json import encode
-from core.federation.request_signing import authorization
+from core.federation.request_signing import DESTINATION, DESTINATION_IS, authorization
 from core.ids import ServerName
 from core.mail.outgoing import Mailer
 from core.mail.templates import Templates
@@ -72,8 +72,11 @@ def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
     store = ThreepidStore(storage.database)
     threepids = Threepids(store, validation, mailer, storage.writer, ground.plugins, registration)
 
-    def sign(method: str, target: str, destination: str, content: Mapping[str, Any]) -> str:
-        return authorization(method, target, name, ServerName(destination), encode(content), ground.signing_key)
+    def sign(target: str, destination: str, content: Mapping[str, Any]) -> list[str]:
+        return [
+            authorization("POST", target, name, ServerName(destination), encode(content), ground.signing_key, key)
+            for key in (DESTINATION, DESTINATION_IS)
+        ]
 
     identity = IdentityServers(web, store, storage.writer, sign, registration.account_threepid_delegates_msisdn)
     key = (config.auth.form_secret or "").encode()

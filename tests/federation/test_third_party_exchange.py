@@ -92,6 +92,12 @@ def test_a_forged_proof_invites_nobody(alpha, beta, alice, bob):
     assert caught.value.status == 403
 
 
+def test_an_identity_server_may_post_and_need_not_list_invites_where_none_waited(beta, bob):
+    body = {"medium": "email", "address": "b@c.d", "mxid": bob.user_id}
+    answer = requests.post(f"{beta.base}/_matrix/federation/v1/3pid/onbind", json=body, timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
 def test_an_address_of_somebody_elses_user_is_refused(alpha, alice, bob):
     answer = bind(alpha, alice, bob, "!r:example.org", proof(alice, bob))
     assert (answer.status_code, answer.json()["errcode"]) == (400, "M_INVALID_PARAM")

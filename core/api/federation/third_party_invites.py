@@ -45,12 +45,12 @@ class WaitingInvite(JsonSchema):
 
 
 class BoundBody(JsonSchema):
-    """Whose an address is now, and what waited for them."""
+    """Whose an address is now, and what waited for them; Sydent leaves `invites` out where nothing did."""
 
     medium = JsonString(required=True)
     address = JsonString(required=True)
     mxid = UserIdField(required=True)
-    invites = JsonList(JsonNested(WaitingInvite), required=True, max_items=MOST_INVITES)
+    invites = JsonList(JsonNested(WaitingInvite), load_default=list, max_items=MOST_INVITES)
 
 
 class ProofBody(JsonSchema):
@@ -81,9 +81,12 @@ def blueprint(pending: PendingInvites, gate: ServerGate, clients: Gate) -> Bluep
     bp = Blueprint("federation_third_party_invites", __name__)
     bound, partial = BoundBody(), PartialEvent()
 
-    @bp.put("/_matrix/federation/v1/3pid/onbind")
+    @bp.route("/_matrix/federation/v1/3pid/onbind", methods=["PUT", "POST"])
     def on_bind_third_party_identifier() -> ResponseReturnValue:
-        """An identity server says that a user of ours owns an address."""
+        """An identity server says that a user of ours owns an address.
+
+        The server-server specification says PUT, the identity service's POST, which is what Sydent sends.
+        """
         clients.limit(limited_address(client_address(request)), "rc_third_party_invite")
         asked = load(bound, request)
         user_id = UserId(asked["mxid"])

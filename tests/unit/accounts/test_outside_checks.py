@@ -136,8 +136,8 @@ def identity(accounts):
         outside = Outside(**answers)
         store = ThreepidStore(accounts.database)
 
-        def sign(method, target, destination, content):
-            return f"X-Matrix {method} {destination}{target}"
+        def sign(target, destination, content):
+            return [f"X-Matrix {destination}{target}", "X-Matrix as Sydent has it"]
 
         return IdentityServers(outside, store, accounts.writer, sign), outside, store
 
@@ -150,9 +150,18 @@ def test_what_was_published_through_us_is_taken_back_signed(identity):
     assert outside.asked[0][1] == "https://id.example.org/_matrix/identity/v2/3pid/bind"
     assert outside.asked[0][3]["Authorization"] == "Bearer token"
     assert servers.unbind_all("@alice:example.org", 7)
-    assert outside.asked[1][3]["Authorization"] == "X-Matrix POST id.example.org/_matrix/identity/v2/3pid/unbind"
+    assert outside.asked[1][3]["Authorization"] == "X-Matrix id.example.org/_matrix/identity/v2/3pid/unbind"
     assert store.binds_of(7) == []
     assert not servers.unbind("@alice:example.org", 7, "email", "a@b.c")
+
+
+def test_an_identity_server_that_refuses_the_specified_signature_is_shown_the_one_sydent_checks(identity):
+    refusal = (401, {"errcode": "M_FORBIDDEN", "error": "signature"})
+    servers, outside, store = identity(unbind=refusal, bind=(200, {"medium": "email", "address": "a@b.c"}))
+    servers.bind("@alice:example.org", 7, "sid", "secret", "id.example.org", "token")
+    assert not servers.unbind_all("@alice:example.org", 7)
+    assert outside.asked[2][3]["Authorization"] == "X-Matrix as Sydent has it"
+    assert len(store.binds_of(7)) == 1
 
 
 def test_an_identity_server_that_refuses_to_unbind_is_reported(identity):
@@ -164,11 +173,12 @@ def test_an_identity_server_that_refuses_to_unbind_is_reported(identity):
     assert len(store.binds_of(7)) == 1
 
 
-def test_a_hashed_lookup_finds_who_published_an_address(identity):
+@pytest.mark.parametrize("address", ["alice@example.com", "Alice@Example.COM"])
+def test_a_hashed_lookup_finds_who_published_an_address(identity, address):
     pepper = {"lookup_pepper": "matrixrocks", "algorithms": ["none", "sha256"]}
     hashed = "4kenr7N9drpCJ4AfalmlGQVsOn3o2RHjkADUpXJWZUc"
     servers, outside, _ = identity(hash_details=(200, pepper), lookup=(200, {"mappings": {hashed: "@a:b.c"}}))
-    assert servers.lookup("id.example.org", "token", "email", "alice@example.com") == "@a:b.c"
+    assert servers.lookup("id.example.org", "token", "email", address) == "@a:b.c"
     assert orjson.loads(outside.asked[1][2])["addresses"] == [hashed]
 
 
