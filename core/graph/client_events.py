@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
 from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
-from core.ids import EventId, EventNid, UserId, UserNid
+from core.ids import EventId, EventNid, RoomNid, UserId, UserNid
 from core.storage.memberships import MEMBERSHIPS
 from core.storage.transaction_ids import TransactionIdStore
 
@@ -50,6 +50,9 @@ class Bundles(Protocol):
     def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """The JSON object of `m.relations` for each event that has one; `render` is for the events in it."""
 
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Get ready for events of these rooms."""
+
 
 class NoBundles:
     """No aggregations: for answers in which the specification has none."""
@@ -57,6 +60,9 @@ class NoBundles:
     def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """Nothing."""
         return {}
+
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Nothing to do."""
 
 
 _Parts = tuple[bytes, bytes | None]
@@ -111,6 +117,11 @@ class ClientEvents:
             return self._render(inner, viewer, bundled, with_room_id, with_membership, with_replaced)
 
         return render(listed, self._bundles.of(listed, viewer, render) if is_bundled else {})
+
+    def load(self, rooms: Collection[RoomNid], events: Collection[StoredEvent]) -> None:
+        """Read what rendering `events` of many `rooms`, each room by itself, will ask for, all at once."""
+        self._bundles.load(rooms)
+        self._events.by_nids(self._states.replaced_by(events).values())
 
     def stripped(self, events: Iterable[StoredEvent]) -> bytes:
         """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
