@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -141,32 +142,41 @@ class ClientEvents:
         own = [one.nid for one in listed if one.sender_nid == viewer.user_nid and not one.is_state]  # state has no id
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
         added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
-        memberships = None
+        starts: Sequence[int] = ()
+        memberships = [b""]  # before the first of `starts`, and from each of them on
         if with_membership and listed:
-            memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
+            intervals = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
+            starts = intervals.starts
+            memberships = [_MEMBERSHIP[value or "leave"] for value in ("", *intervals.values)]
         now = self._now_ms()
         room = b',"room_id":' + orjson.dumps(listed[0].room_id) if with_room_id and listed else b""
+        is_plain = not (sent or bundled or added)
         rendered = []
         for stored, (body, unsigned) in zip(listed, self._parts(listed, with_replaced), strict=True):
-            fields = b'"age":%d' % max(0, now - stored.origin_server_ts)
-            if memberships is not None:
-                fields += _MEMBERSHIP[memberships.at(stored.main_index) or "leave"]
-            if stored.nid in sent:
+            age = now - stored.origin_server_ts
+            fields = memberships[bisect_right(starts, stored.main_index)]
+            if not is_plain and stored.nid in sent:
                 fields += b',"transaction_id":' + orjson.dumps(sent[stored.nid])
-            if stored.event_id in bundled:
+            if not is_plain and stored.event_id in bundled:
                 fields += b',"m.relations":' + bundled[stored.event_id]
             if stored.redacted_by is not None and (because := self._redacted_because(stored.redacted_by, viewer)):
                 fields += b"," + because
             if unsigned and with_replaced:
                 fields += b"," + unsigned
-            if added.get(stored.event_id):
+            if not is_plain and added.get(stored.event_id):
                 fields += b"," + added[stored.event_id]
-            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
+            rendered.append(b'%b%b,"unsigned":{"age":%d%b}}' % (body, room, age if age > 0 else 0, fields))
         return rendered
 
-    def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterator[_Parts]:
+    def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterable[_Parts]:
         """The parts of each event that are the same for everybody, from memory where they were needed before."""
         kept = self._cache.get_all([(stored.nid, stored.flags) for stored in listed])
+        known = [parts for parts in kept if parts is not None and not (with_replaced and parts[1] is None)]
+        return known if len(known) == len(kept) else self._made_parts(listed, kept, with_replaced)
+
+    def _made_parts(
+        self, listed: Sequence[StoredEvent], kept: Sequence[_Parts | None], with_replaced: bool
+    ) -> Iterator[_Parts]:
         formers: Mapping[EventNid, StoredEvent] = {}
         if with_replaced:
             unknown = [one for one, parts in zip(listed, kept, strict=True) if parts is None or parts[1] is None]
