@@ -129,6 +129,11 @@ class Reading:
             sight = self._access.sight(requester, room_id)
         except Forbidden as refused:
             raise missing from refused
+        return self.event_in(sight, requester, event_id)
+
+    def event_in(self, sight: Sight, requester: Requester, event_id: EventId) -> StoredEvent:
+        """As `event`, in a room that the requester may look into."""
+        room, missing = sight.room, NotFound(f"There is no event {event_id} in this room, or you may not see it.")
         stored = self._graph.events.by_id(event_id)
         may_be_elsewhere = (stored is None or stored.is_outlier) and sight.is_joined and is_event_id(event_id)
         if may_be_elsewhere and self._elsewhere.bring(room, event_id):
