@@ -48,7 +48,7 @@ class Gaps:
 
         What is older than our own first event of the room is history, which comes by other ways.
         """
-        nids = self._extremities.of(self._database, room.room_nid)
+        nids = self._extremities.of(self._database, (room.room_nid,))[room.room_nid]
         earliest = [stored.event_id for stored in self._graph.events.by_nids(nids).values()]
         first = self._graph.history.first_live(room.room_nid)
         depth = 0 if first is None else first.event.depth

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from core.graph.states import RoomStates
 from core.graph.stored_event import StoredEvent
 from core.graph.unsigned_fields import ContributedFields
 from core.graph.viewing import Viewing
-from core.ids import EventId, EventNid, UserId, UserNid
+from core.ids import EventId, EventNid, RoomNid, UserId, UserNid
 from core.storage.memberships import MEMBERSHIPS
 from core.storage.transaction_ids import TransactionIdStore
 
@@ -50,6 +51,9 @@ class Bundles(Protocol):
     def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """The JSON object of `m.relations` for each event that has one; `render` is for the events in it."""
 
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Get ready for events of these rooms."""
+
 
 class NoBundles:
     """No aggregations: for answers in which the specification has none."""
@@ -57,6 +61,9 @@ class NoBundles:
     def of(self, events: Sequence[StoredEvent], viewer: Viewer, render: Render) -> Mapping[EventId, bytes]:
         """Nothing."""
         return {}
+
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Nothing to do."""
 
 
 _Parts = tuple[bytes, bytes | None]
@@ -112,6 +119,11 @@ class ClientEvents:
 
         return render(listed, self._bundles.of(listed, viewer, render) if is_bundled else {})
 
+    def load(self, rooms: Collection[RoomNid], events: Collection[StoredEvent]) -> None:
+        """Read what rendering `events` of many `rooms`, each room by itself, will ask for, all at once."""
+        self._bundles.load(rooms)
+        self._events.by_nids(self._states.replaced_by(events).values())
+
     def stripped(self, events: Iterable[StoredEvent]) -> bytes:
         """A JSON list of stripped state: content, sender, state key and type. Spec: "Stripped state"."""
         return b"[" + b",".join(stripped(stored) for stored in events) + b"]"
@@ -130,32 +142,41 @@ class ClientEvents:
         own = [one.nid for one in listed if one.sender_nid == viewer.user_nid and not one.is_state]  # state has no id
         sent = self._sent_by(own, viewer) if own and viewer.scope else {}
         added = {} if self._contributed is None else self._contributed.of(listed, viewer.user_id)
-        memberships = None
+        starts: Sequence[int] = ()
+        memberships = [b""]  # before the first of `starts`, and from each of them on
         if with_membership and listed:
-            memberships = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
+            intervals = self._viewing.memberships(listed[0].room_nid, viewer.user_nid, viewer.user_id)
+            starts = intervals.starts
+            memberships = [_MEMBERSHIP[value or "leave"] for value in ("", *intervals.values)]
         now = self._now_ms()
         room = b',"room_id":' + orjson.dumps(listed[0].room_id) if with_room_id and listed else b""
+        is_plain = not (sent or bundled or added)
         rendered = []
         for stored, (body, unsigned) in zip(listed, self._parts(listed, with_replaced), strict=True):
-            fields = b'"age":%d' % max(0, now - stored.origin_server_ts)
-            if memberships is not None:
-                fields += _MEMBERSHIP[memberships.at(stored.main_index) or "leave"]
-            if stored.nid in sent:
+            age = now - stored.origin_server_ts
+            fields = memberships[bisect_right(starts, stored.main_index)]
+            if not is_plain and stored.nid in sent:
                 fields += b',"transaction_id":' + orjson.dumps(sent[stored.nid])
-            if stored.event_id in bundled:
+            if not is_plain and stored.event_id in bundled:
                 fields += b',"m.relations":' + bundled[stored.event_id]
             if stored.redacted_by is not None and (because := self._redacted_because(stored.redacted_by, viewer)):
                 fields += b"," + because
             if unsigned and with_replaced:
                 fields += b"," + unsigned
-            if added.get(stored.event_id):
+            if not is_plain and added.get(stored.event_id):
                 fields += b"," + added[stored.event_id]
-            rendered.append(b'%b%b,"unsigned":{%b}}' % (body, room, fields))
+            rendered.append(b'%b%b,"unsigned":{"age":%d%b}}' % (body, room, age if age > 0 else 0, fields))
         return rendered
 
-    def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterator[_Parts]:
+    def _parts(self, listed: Sequence[StoredEvent], with_replaced: bool) -> Iterable[_Parts]:
         """The parts of each event that are the same for everybody, from memory where they were needed before."""
         kept = self._cache.get_all([(stored.nid, stored.flags) for stored in listed])
+        known = [parts for parts in kept if parts is not None and not (with_replaced and parts[1] is None)]
+        return known if len(known) == len(kept) else self._made_parts(listed, kept, with_replaced)
+
+    def _made_parts(
+        self, listed: Sequence[StoredEvent], kept: Sequence[_Parts | None], with_replaced: bool
+    ) -> Iterator[_Parts]:
         formers: Mapping[EventNid, StoredEvent] = {}
         if with_replaced:
             unknown = [one for one, parts in zip(listed, kept, strict=True) if parts is None or parts[1] is None]

@@ -188,6 +188,8 @@ class History:
 
     def _told(self, rows: list[tuple[EventNid, int, int]], bound: Position) -> list[EventNid]:
         """Those of `rows` that were told of by `bound`, or never were since they are history."""
+        if bound >= self._log.tip():  # which is read after the rows, so none of them is newer
+            return [nid for nid, _, _ in rows]
         live = [nid for nid, _, flags in rows if not flags & Flag.BACKFILLED]
         positions = self._log.positions_of(Kind.EVENT, live)
         return [nid for nid, _, flags in rows if flags & Flag.BACKFILLED or positions.get(nid, 0) <= bound]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
@@ -125,6 +125,10 @@ class RoomStates:
         tip = self._tips.get(room)
         return self._state(tip.state, StateRef(tip.line, tip.index))
 
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Read the current states of rooms into memory, many at once, for who is going to ask for each."""
+        self._tips.load(rooms)
+
     def extremities(self, room: RoomNid) -> list[StoredEvent]:
         """The forward extremities: what the next event follows."""
         return list(self._tips.get(room).extremities.values())
@@ -160,52 +164,61 @@ class RoomStates:
 
     def replaced_by(self, events: Iterable[StoredEvent]) -> dict[EventNid, EventNid]:
         """What each state event among some took the place of in the state before it; those that did of nothing, or of
-        nothing known, are left out. Never changes, so it is kept. Cost: a query for each line of what is not kept.
+        nothing known, are left out. Never changes, so it is kept. Cost: a query for each fifty lines of what is not kept.
         """
         found: dict[EventNid, EventNid] = {}
-        missing: dict[int, list[StoredEvent]] = {}
+        missing: dict[StoredEvent, StateRef] = {}
         for stored in events:
             known = self._replaced.get(stored.nid) if stored.is_state else EventNid(0)
             if known is None and stored.before is not None:
-                missing.setdefault(stored.before.line, []).append(stored)
+                missing[stored] = stored.before
             elif known:
                 found[stored.nid] = known
-        for line, listed in missing.items():
-            for stored, former in self._looked_up(line, listed):
-                self._replaced.put(stored.nid, former, _REPLACED_BYTES)
-                if former:
-                    found[stored.nid] = former
+        for stored, former in self._looked_up(missing):
+            self._replaced.put(stored.nid, former, _REPLACED_BYTES)
+            if former:
+                found[stored.nid] = former
         return found
 
-    def _looked_up(self, line: int, events: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, EventNid]]:
+    def _looked_up(self, places: Mapping[StoredEvent, StateRef]) -> Iterator[tuple[StoredEvent, EventNid]]:
         """Mostly an event is the very next change of the line it builds on, which says what it replaced."""
-        places = {stored.nid: stored.before for stored in events if stored.before is not None}
-        changes = self._lines.changes_at(line, {before.index + 1 for before in places.values()})
-        for stored in events:
-            before = places[stored.nid]
-            old, new = changes.get(before.index + 1, (0, 0))
+        indexes: dict[int, set[int]] = {}
+        for before in places.values():
+            indexes.setdefault(before.line, set()).add(before.index + 1)
+        changes = self._lines.changes_at(indexes)
+        for stored, before in places.items():
+            old, new = changes.get((before.line, before.index + 1), (0, 0))
             if new != stored.nid:
                 old = self._reader.value(before, stored.nid_key) or 0
             yield stored, EventNid(old)
 
     def history_of(self, room: RoomNid, event_type: str, state_key: str = "") -> list[tuple[int, StoredEvent | None]]:
         """(index, event) of every change of one key of the current state, oldest first; indexes are the main line's."""
+        return self.histories_of((room,), event_type, state_key)[room]
+
+    def histories_of(
+        self, rooms: Collection[RoomNid], event_type: str, state_key: str = ""
+    ) -> dict[RoomNid, list[tuple[int, StoredEvent | None]]]:
+        """As `history_of`, for many rooms at once."""
         type_nid, key_nid = self._texts.find(event_type), self._texts.find(state_key)
         if type_nid is None or key_nid is None:
-            return []
-        line = self._tips.get(room).line
-        rows = self._lines.history_of(line, (type_nid, key_nid))
-        if rows and rows[0][1]:
-            rows.insert(0, (0, 0, rows[0][1]))  # what the key held before the part of the line that is kept
-        elif not rows and (held := self._tips.get(room).state.get((type_nid, key_nid))):
-            rows = [(0, 0, held)]
-        events = self._events.by_nids({EventNid(new) for _, _, new in rows if new})
-        return [(index, events.get(EventNid(new))) for index, _, new in rows]
+            return {room: [] for room in rooms}
+        key, tips = (type_nid, key_nid), {room: self._tips.get(room) for room in rooms}
+        histories = self._lines.histories_of([tip.line for tip in tips.values()], key)
+        changes: dict[RoomNid, list[tuple[int, int]]] = {}
+        for room, tip in tips.items():
+            rows = histories[tip.line]
+            changes[room] = [(index, new) for index, _, new in rows]
+            if rows and rows[0][1]:
+                changes[room].insert(0, (0, rows[0][1]))  # what it held before the part of the line that is kept
+            elif not rows and (held := tip.state.get(key)):
+                changes[room] = [(0, held)]
+        events = self._events.by_nids({EventNid(new) for listed in changes.values() for _, new in listed if new})
+        return {room: [(index, events.get(EventNid(new))) for index, new in listed] for room, listed in changes.items()}
 
     def membership_intervals(self, room: RoomNid, user: UserNid) -> list[tuple[int, str]]:
         """(first index of the main line, membership) of a user's memberships, oldest first; '' for none."""
-        history = self.history_of(room, "m.room.member", self._texts.text(user))
-        return [(index, "" if stored is None else membership_of(stored.content)) for index, stored in history]
+        return memberships_in(self.history_of(room, "m.room.member", self._texts.text(user)))
 
     def changes(self, delta: DeltaRange) -> list[tuple[StateKey, EventNid | None, EventNid | None]]:
         """What a state delta says: (key, old, new), each key once, those that ended as they began left out."""
@@ -249,3 +262,8 @@ class RoomStates:
 
     def _state(self, entries: StateMap, ref: StateRef | None) -> RoomState:
         return RoomState(entries, ref, self._events, self._texts)
+
+
+def memberships_in(history: Iterable[tuple[int, StoredEvent | None]]) -> list[tuple[int, str]]:
+    """(index, membership) of a user's member events over the main line; '' for none."""
+    return [(index, "" if stored is None else membership_of(stored.content)) for index, stored in history]

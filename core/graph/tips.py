@@ -6,7 +6,7 @@ the same group find it in the transaction's overlay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from immutables import Map
@@ -21,12 +21,16 @@ from core.storage.database import Database
 from core.storage.extremities import ExtremityStore
 from core.storage.log import Kind, Line
 from core.storage.rooms import RoomRow, RoomStore
-from core.storage.state_lines import StateLineStore
+from core.storage.state_lines import StateLineStore, StateNidKey
 from core.storage.writer import Transaction
 
 CACHE_BYTES = 32 * 1024 * 1024
 """How much of current states is kept in memory, unless the composition root says otherwise."""
 LOAD_ATTEMPTS = 20
+ROOMS_AT_ONCE = 50
+"""So many tips are read together."""
+MEMBERS_AT_ONCE = 1_000
+"""The states of so many members are read in one query."""
 OWN_EVENTS = 100_000
 """How many events of ours may be waiting for the log to tell of them."""
 
@@ -86,6 +90,18 @@ class TipReader:
             self.keep(found)
         return found
 
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Read the tips that are not in memory, many at once; those that are being appended to are left to `get`."""
+        missing = [room for room in rooms if self._cache.get(room) is None]
+        for start in range(0, len(missing), ROOMS_AT_ONCE):
+            some = missing[start : start + ROOMS_AT_ONCE]
+            with self.database.reading():
+                tips = self._read(some, None)
+                now = self._rooms.rows(self.database, some)
+            for room, tip in tips.items():
+                if now[room].serial == tip.serial:
+                    self.keep(tip)
+
     def in_job(self, transaction: Transaction, room: RoomNid) -> Tip:
         """The tip as the jobs before this one have left it. Call inside a job, to build on."""
         found = transaction.overlay.get(("tip", room))
@@ -96,9 +112,9 @@ class TipReader:
             known = self._cache.get(room)
             if known is not None and known.serial != serial:
                 self.drop(room)
-                return self._read(room, transaction)
+                return self._read((room,), transaction)[room]
         found = self._cache.get(room)
-        return found if found is not None else self._read(room, transaction)
+        return found if found is not None else self._read((room,), transaction)[room]
 
     def keep(self, tip: Tip) -> None:
         """Put a committed tip into the cache, unless a later one is there."""
@@ -130,31 +146,51 @@ class TipReader:
         """Read a tip in several queries, and again where an append came between them."""
         for _ in range(LOAD_ATTEMPTS):
             with self.database.reading():
-                tip = self._read(room, None)
+                tip = self._read((room,), None)[room]
                 if self._rooms.row(self.database, room).serial == tip.serial:
                     return tip
         raise TimeoutError(f"room {room} is appended to faster than it can be read")
 
-    def _read(self, room: RoomNid, transaction: Transaction | None) -> Tip:
+    def _read(self, rooms: Collection[RoomNid], transaction: Transaction | None) -> dict[RoomNid, Tip]:
+        """The tips of rooms, as far as the numbers were ever given out."""
         source = transaction or self.database
-        row, name = self._rooms.row(source, room), self._rooms.name(room)
-        state: StateMap = EMPTY
-        keyframe_index = -1
-        if row.main_line != NO_LINE:
-            state = Map({(kind, key): event for kind, key, event in self._lines.current(source, room)})
-            keyframe_index = self._lines.lines(source, (row.main_line,))[row.main_line].keyframe_index
-        events = self._events.by_nids(self._extremities.of(source, room), transaction)
-        return Tip(
-            room,
-            name.room_id,
-            name.version,
-            row.serial,
-            row.main_line,
-            row.main_index,
-            keyframe_index,
-            state,
-            events,
-            row.top_depth,
-            row.joined_count,
-            row.invited_count,
-        )
+        rows, names = self._rooms.rows(source, rooms), self._rooms.names(rooms)
+        lines = self._lines.lines(source, [row.main_line for row in rows.values() if row.main_line != NO_LINE])
+        states: dict[RoomNid, dict[StateNidKey, EventNid]] = {}
+        for some in _batches(rows):
+            states.update(self._lines.current(source, some))
+        extremities = self._extremities.of(source, rooms)
+        events = self._events.by_nids([nid for nids in extremities.values() for nid in nids], transaction)
+        return {
+            room: Tip(
+                room,
+                names[room].room_id,
+                names[room].version,
+                row.serial,
+                row.main_line,
+                row.main_index,
+                lines[row.main_line].keyframe_index if row.main_line != NO_LINE else -1,
+                Map(states[room]) if room in states else EMPTY,
+                {nid: events[nid] for nid in extremities[room] if nid in events},
+                row.top_depth,
+                row.joined_count,
+                row.invited_count,
+            )
+            for room, row in rows.items()
+        }
+
+
+def _batches(rows: Mapping[RoomNid, RoomRow]) -> Iterator[list[RoomNid]]:
+    """The rooms that have a state, in pieces whose states hold not too much together."""
+    batch: list[RoomNid] = []
+    size = 0
+    for room, row in rows.items():
+        if row.main_line == NO_LINE:
+            continue
+        batch.append(room)
+        size += row.joined_count + row.invited_count
+        if size >= MEMBERS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -9,12 +9,12 @@ resolved state of that time, which is what the server would have told the user t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.events.visibility import HistoryVisibility, history_visibility, may_see
 from core.graph.caches import ByteCache
-from core.graph.states import RoomStates
+from core.graph.states import RoomStates, memberships_in
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, UserId, UserNid
 from core.storage.events import Flag
@@ -61,6 +61,20 @@ class Viewing:
         self._memberships.put((room, user_nid), (current, found), 200 + 100 * len(found.starts))
         return found
 
+    def load(self, rooms: Iterable[RoomNid], user_nid: UserNid, user_id: UserId) -> None:
+        """Read what decides what the user sees of rooms into memory, for many at once."""
+        states = {room: self._states.current(room) for room in rooms}
+        members = {room: state.nid("m.room.member", user_id) for room, state in states.items()}
+        unknown = [room for room, nid in members.items() if not _holds(self._memberships.get((room, user_nid)), nid)]
+        for room, history in self._states.histories_of(unknown, "m.room.member", user_id).items():
+            found = _intervals(memberships_in(history))
+            self._memberships.put((room, user_nid), (members[room], found), 200 + 100 * len(found.starts))
+        settings = {room: state.nid("m.room.history_visibility") for room, state in states.items()}
+        unknown = [room for room, nid in settings.items() if not _holds(self._visibilities.get(room), nid)]
+        for room, history in self._states.histories_of(unknown, "m.room.history_visibility").items():
+            found = _intervals(_visibilities_in(history))
+            self._visibilities.put(room, (settings[room], found), 200 + 100 * len(found.starts))
+
     def visible(self, events: Iterable[StoredEvent], user_nid: UserNid, user_id: UserId) -> list[StoredEvent]:
         """Those of one room's `events` that the user may see, in the order given."""
         listed = list(events)
@@ -101,9 +115,7 @@ class Viewing:
         if known is not None and known[0] == current:
             return known[1]
         history = self._states.history_of(room, "m.room.history_visibility")
-        found = _intervals(
-            (index, history_visibility(None if stored is None else stored.event).value) for index, stored in history
-        )
+        found = _intervals(_visibilities_in(history))
         self._visibilities.put(room, (current, found), 200 + 100 * len(found.starts))
         return found
 
@@ -128,6 +140,15 @@ def _may_see(stored: StoredEvent, user_id: UserId, memberships: Intervals, visib
     membership = memberships.at(index - 1 if own else index)
     joined_since = memberships.later_has(index - 1 if own else index, "join")
     return may_see(stored.event, user_id, HistoryVisibility(seen_as), membership or None, joined_since)
+
+
+def _holds(kept: tuple[EventNid | None, Intervals] | None, current: EventNid | None) -> bool:
+    return kept is not None and kept[0] == current
+
+
+def _visibilities_in(history: Iterable[tuple[int, StoredEvent | None]]) -> Iterator[tuple[int, str]]:
+    for index, stored in history:
+        yield index, history_visibility(None if stored is None else stored.event).value
 
 
 def _intervals(history: Iterable[tuple[int, str]]) -> Intervals:

@@ -278,17 +278,20 @@ class Ledger:
 
     def _read_rows(self, user: UserNid, found: dict[RoomNid, Unread], upto: int) -> None:
         gone = list(self.redacted)
+        in_main: dict[RoomNid, tuple[int, int]] = {}
+        in_threads: dict[RoomNid, tuple[int, int]] = {}
         for room, unread in found.items():
             own_since = unread.reads.pop(OWN_COUNTING, None)
             unread.is_own = own_since is not None
             common_upto = upto if own_since is None else min(own_since, upto)
-            since = unread.read_upto(MAIN)
-            if since < common_upto:
-                unread.threads[MAIN] = self._store.main_sums(room, user, since, common_upto, gone)
-            since = unread.read_upto(UNTHREADED)
-            if since < common_upto:
-                for thread, position, highlight in self._store.in_threads(room, user, since, common_upto, gone):
-                    unread.count(thread, (1, highlight), position)
+            for thread, ranges in ((MAIN, in_main), (UNTHREADED, in_threads)):
+                since = unread.read_upto(thread)
+                if since < common_upto:
+                    ranges[room] = (since, common_upto)
+        for room, sums in self._store.main_sums(user, in_main, gone).items():
+            found[room].threads[MAIN] = sums
+        for room, thread, position, highlight in self._store.in_threads(user, in_threads, gone):
+            found[room].count(thread, (1, highlight), position)
         for room, thread, position, notify, highlight in self._store.of_user(user, list(found), upto, gone):
             found[room].count(thread, (notify, highlight), position)
 

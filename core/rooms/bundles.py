@@ -89,6 +89,15 @@ class RelationBundles:
                     bundles[parent.event_id] = _bundle(parts)
         return bundles
 
+    def load(self, rooms: Collection[RoomNid]) -> None:
+        """Read which of some rooms have relations, many at once."""
+        unknown = [room for room in rooms if self._rooms.get(room) is None]
+        changes = self._changes
+        related = self._store.rooms_with_any(unknown, self._types().keys())
+        if changes == self._changes:
+            for room in unknown:
+                self._rooms.put(room, room in related, _ROOM_ENTRY_BYTES)
+
     def participants(self, roots: Sequence[StoredEvent], viewer: Viewer) -> set[EventId]:
         """Those of some thread roots of one room in whose threads the viewer takes part."""
         found = self._aggregates(roots)

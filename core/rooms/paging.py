@@ -106,7 +106,7 @@ class Paging:
     ) -> Surroundings:
         """An event with up to `limit` others around it, and the state after the last of them."""
         sight = self._access.sight(requester, room_id)
-        target = self._reading.event(requester, room_id, event_id)
+        target = self._reading.event_in(sight, requester, event_id)
         back, forward = self._graph.history.around(target)
         half = max(0, min(limit, MOST_EVENTS)) // 2
         before, start = self._fill(requester, sight, back, None, True, half, wanted) if half else ([], back)

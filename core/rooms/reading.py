@@ -24,6 +24,8 @@ from core.storage.memberships import MEMBERSHIPS
 
 JOINED_CACHE_BYTES = 8 * 1024 * 1024
 """How much of answers to /joined_members is kept in memory."""
+MEMBERS_CACHE_BYTES = 4 * 1024 * 1024
+"""How much is kept of which events make somebody a member."""
 
 
 class Reading:
@@ -42,6 +44,9 @@ class Reading:
         self._access = access
         self._viewing = viewing
         self._client_events = client_events
+        self._members: ByteCache[tuple[RoomNid, tuple[str, ...]], tuple[StateRef | None, list[EventNid]]] = ByteCache(
+            MEMBERS_CACHE_BYTES
+        )
         self._joined: ByteCache[RoomNid, tuple[StateRef | None, bytes]] = ByteCache(JOINED_CACHE_BYTES)
 
     def state(self, requester: Requester, room_id: RoomId) -> list[bytes]:
@@ -69,7 +74,7 @@ class Reading:
         sight = self._access.sight(requester, room_id)
         wanted = [m for m in MEMBERSHIPS[1:] if membership in (None, m) and m != not_membership]
         if at is None and sight.left_at is None:
-            events = self._graph.events.by_nids(self._graph.memberships.member_events(sight.room.room_nid, wanted))
+            events = self._graph.events.by_nids(self._member_events(sight.room.room_nid, tuple(wanted)))
             return self._rendered(requester, events.values())
         state = sight.state if at is None else self._state_at(sight, at)
         listed = state.of_type("m.room.member").values()
@@ -85,10 +90,20 @@ class Reading:
         kept = self._joined.get(room)
         if kept is not None and kept[0] == ref:
             return kept[1]
-        events = self._graph.events.by_nids(self._graph.memberships.member_events(room, ("join",)))
+        events = self._graph.events.by_nids(self._member_events(room, ("join",)))
         shown = encode({stored.state_key or "": _shown(stored) for stored in events.values()})
         self._joined.put(room, (ref, shown), 200 + len(shown))
         return shown
+
+    def _member_events(self, room: RoomNid, memberships: tuple[str, ...]) -> list[EventNid]:
+        """The member events of these memberships, kept until the room's state changes."""
+        ref = self._graph.states.current(room).ref
+        kept = self._members.get((room, memberships))
+        if kept is not None and kept[0] == ref:
+            return kept[1]
+        found = self._graph.memberships.member_events(room, memberships)
+        self._members.put((room, memberships), (ref, found), 300 + 40 * len(found))
+        return found
 
     def follow(self, lines: Iterable[Line]) -> None:
         """A follower of the log: what was redacted is shown as before no longer."""
@@ -114,6 +129,11 @@ class Reading:
             sight = self._access.sight(requester, room_id)
         except Forbidden as refused:
             raise missing from refused
+        return self.event_in(sight, requester, event_id)
+
+    def event_in(self, sight: Sight, requester: Requester, event_id: EventId) -> StoredEvent:
+        """As `event`, in a room that the requester may look into."""
+        room, missing = sight.room, NotFound(f"There is no event {event_id} in this room, or you may not see it.")
         stored = self._graph.events.by_id(event_id)
         may_be_elsewhere = (stored is None or stored.is_outlier) and sight.is_joined and is_event_id(event_id)
         if may_be_elsewhere and self._elsewhere.bring(room, event_id):

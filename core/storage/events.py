@@ -7,7 +7,7 @@ carry no position; the log points at them. The store moves rows and knows no rul
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import IntFlag
+from enum import IntEnum
 
 from core.ids import EventId, EventNid, RoomNid
 from core.storage.database import IDS_PER_QUERY, Database, Row
@@ -22,7 +22,7 @@ NID_MARGIN = 5_000
 """A new block is reserved when fewer are left."""
 
 
-class Flag(IntFlag):
+class Flag(IntEnum):
     """What became of an event."""
 
     OUTLIER = 1

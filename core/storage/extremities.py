@@ -8,6 +8,7 @@ from peewee import CompositeKey
 
 from core.ids import EventNid, RoomNid
 from core.storage.database import Database
+from core.storage.events import rows_in
 from core.storage.tables import BigIntegerField, Table
 from core.storage.writer import Transaction
 
@@ -30,10 +31,13 @@ class ExtremityStore:
     def __init__(self, database: Database) -> None:
         self._add = database.dialect.insert_new(ForwardExtremity)
 
-    def of(self, source: Database | Transaction, room: RoomNid) -> list[EventNid]:
-        """The extremities of a room."""
-        rows = source.rows("SELECT event_nid FROM forward_extremities WHERE room_nid = ?", (room,))
-        return [EventNid(row[0]) for row in rows]
+    def of(self, source: Database | Transaction, rooms: Collection[RoomNid]) -> dict[RoomNid, list[EventNid]]:
+        """The extremities of rooms."""
+        found: dict[RoomNid, list[EventNid]] = {room: [] for room in rooms}
+        sql = "SELECT room_nid, event_nid FROM forward_extremities WHERE room_nid IN ({}) ORDER BY room_nid, event_nid"
+        for room, event in rows_in(source, sql, rooms):
+            found[room].append(EventNid(event))
+        return found
 
     def advance(
         self, transaction: Transaction, room: RoomNid, new: Collection[EventNid], spent: Collection[EventNid]

@@ -143,6 +143,23 @@ class LogReader:
         )
         return [(position, reference) for position, reference in rows]
 
+    def newest_of_subjects(
+        self, kind: Kind, subjects: Collection[int], upto: int, limit: int
+    ) -> dict[int, list[tuple[Position, int]]]:
+        """As `of_subject`, newest first, for many subjects at once."""
+        sql = (
+            "SELECT subject, position, reference FROM log WHERE subject = ? AND kind = ? AND position <= ? "
+            "ORDER BY position DESC LIMIT ?"
+        )
+        found: dict[int, list[tuple[Position, int]]] = {subject: [] for subject in subjects}
+        for subject, position, reference in self._database.union(
+            [(sql, (subject, kind, upto, limit)) for subject in found]
+        ):
+            found[subject].append((position, reference))
+        for lines in found.values():
+            lines.sort(reverse=True)
+        return found
+
     def positions_of(self, kind: Kind, references: Collection[int]) -> dict[int, Position]:
         """The position of each reference that has a line of this kind."""
         rows = self._database.rows_in(

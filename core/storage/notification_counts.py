@@ -5,7 +5,7 @@ See docs/decisions/0060. Rows are in order of the log's positions. `main` is the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from peewee import CompositeKey
 
@@ -87,24 +87,30 @@ class CountStore:
         self._put_user = dialect.upsert(UserNotification)
         self._put_mark = dialect.upsert(UnreadMark)
 
-    def main_sums(self, room: RoomNid, user: UserNid, since: int, upto: int, without: Sequence[EventNid] = ()) -> Sums:
-        """What the main timeline counts in common. Cost: a range of the primary key."""
-        row = self._database.row(
-            "SELECT COUNT(*), COALESCE(SUM(highlight), 0) FROM notified_events "
-            f"WHERE room_nid = ? AND thread = 'main' AND position > ? AND position <= ? AND sender_nid <> ?{_not(without)}",
-            (room, since, upto, user, *without),
+    def main_sums(
+        self, user: UserNid, ranges: Mapping[RoomNid, tuple[int, int]], without: Sequence[EventNid] = ()
+    ) -> dict[RoomNid, Sums]:
+        """What the main timeline of each room counts in common, in positions (since, upto].
+
+        Cost: a range of the primary key for each room.
+        """
+        sql = (
+            "SELECT room_nid, COUNT(*), SUM(highlight) FROM notified_events "
+            f"WHERE room_nid = ? AND thread = 'main' AND position > ? AND position <= ? AND sender_nid <> ?{_not(without)} "
+            "GROUP BY room_nid"
         )
-        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+        rows = self._database.union([(sql, (room, *within, user, *without)) for room, within in ranges.items()])
+        return dict.fromkeys(ranges, (0, 0)) | {room: (int(count), int(high)) for room, count, high in rows}
 
     def in_threads(
-        self, room: RoomNid, user: UserNid, since: int, upto: int, without: Sequence[EventNid] = ()
-    ) -> list[tuple[str, int, int]]:
-        """(thread, position, highlight) of what counts in common in threads."""
-        return self._database.rows(
-            "SELECT thread, position, highlight FROM notified_events "
-            f"WHERE room_nid = ? AND thread < 'main' AND position > ? AND position <= ? AND sender_nid <> ?{_not(without)}",
-            (room, since, upto, user, *without),
+        self, user: UserNid, ranges: Mapping[RoomNid, tuple[int, int]], without: Sequence[EventNid] = ()
+    ) -> list[tuple[RoomNid, str, int, int]]:
+        """(room, thread, position, highlight) of what counts in common in threads, in positions (since, upto]."""
+        sql = (
+            "SELECT room_nid, thread, position, highlight FROM notified_events "
+            f"WHERE room_nid = ? AND thread < 'main' AND position > ? AND position <= ? AND sender_nid <> ?{_not(without)}"
         )
+        return self._database.union([(sql, (room, *within, user, *without)) for room, within in ranges.items()])
 
     def of_user(
         self, user: UserNid, rooms: Collection[RoomNid], upto: int, without: Sequence[EventNid] = ()

@@ -45,13 +45,15 @@ class RelatedEventStore:
 
     def has_any(self, room: RoomNid, rel_types: Collection[TextNid]) -> bool:
         """Whether the room has any relation of these types. Cost: a look into the index."""
+        return bool(self.rooms_with_any((room,), rel_types))
+
+    def rooms_with_any(self, rooms: Collection[RoomNid], rel_types: Collection[TextNid]) -> set[RoomNid]:
+        """Those of some rooms that have any relation of these types. Cost: a look into the index for each."""
         if not rel_types:
-            return False
-        found = self._database.value(
-            f"SELECT 1 FROM relations WHERE room_nid = ? AND rel_type_nid IN ({marks(len(rel_types))}) LIMIT 1",
-            (room, *rel_types),
-        )
-        return found is not None
+            return set()
+        sql = f"SELECT room_nid FROM relations WHERE room_nid = ? AND rel_type_nid IN ({marks(len(rel_types))}) LIMIT 1"
+        rows = self._database.union([(sql, (room, *rel_types)) for room in rooms])
+        return {RoomNid(row[0]) for row in rows}
 
     def children(
         self,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from core.events.room_versions import ROOM_VERSIONS, RoomVersion
 from core.ids import RoomId, RoomNid
 from core.storage.database import Database
+from core.storage.events import rows_in
 from core.storage.numbers import Numbers
 from core.storage.tables import BigIntegerField, IntegerField, MatrixStringField, Table
 from core.storage.writer import Transaction, Writer
@@ -123,14 +124,17 @@ class RoomStore:
 
     def row(self, source: Database | Transaction, room: RoomNid) -> RoomRow:
         """The changing row. Raises KeyError for a number never given out."""
-        found = source.row(
-            "SELECT serial, main_line, main_index, top_depth, joined_count, invited_count "
-            "FROM rooms WHERE room_nid = ?",
-            (room,),
+        return self.rows(source, (room,))[room]
+
+    def rows(self, source: Database | Transaction, rooms: Collection[RoomNid]) -> dict[RoomNid, RoomRow]:
+        """The changing rows of many rooms; numbers never given out are left out."""
+        found = rows_in(
+            source,
+            "SELECT room_nid, serial, main_line, main_index, top_depth, joined_count, invited_count "
+            "FROM rooms WHERE room_nid IN ({})",
+            rooms,
         )
-        if found is None:
-            raise KeyError(room)
-        return RoomRow(*found)
+        return {RoomNid(row[0]): RoomRow(*row[1:]) for row in found}
 
     def lock(self, transaction: Transaction, room: RoomNid) -> int:
         """Hold the room's row until the commit and return its serial: where other processes may append as well."""

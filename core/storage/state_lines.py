@@ -7,13 +7,15 @@ line began with, which is that of its parent at `parent_index`, or nothing, or a
 from __future__ import annotations
 
 import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from peewee import CompositeKey
 
 from core.ids import EventNid, RoomNid, TextNid
-from core.storage.database import Database
+from core.storage.database import IDS_PER_QUERY, Database
+from core.storage.events import rows_in
+from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, BytesField, SmallIntegerField, Table
 from core.storage.writer import Transaction
 
@@ -110,10 +112,9 @@ class StateLineStore:
         """Lines by number."""
         sql = (
             "SELECT line_nid, room_nid, parent_line, parent_index, nesting, tip_index, keyframe_index "
-            "FROM state_lines WHERE line_nid = ?"
+            "FROM state_lines WHERE line_nid IN ({})"
         )
-        found = (source.row(sql, (nid,)) for nid in nids)  # a handful, each cached by the caller
-        return {row[0]: Line(*row) for row in found if row is not None}
+        return {row[0]: Line(*row) for row in rows_in(source, sql, nids)}
 
     def keyframe(self, source: Database | Transaction, line: int, index: int) -> tuple[int, bytes] | None:
         """(index, packed entries) of the newest keyframe of `line` at or before `index`."""
@@ -146,14 +147,19 @@ class StateLineStore:
             (line, after, upto),
         )
 
-    def changes_at(self, line: int, indexes: Collection[int]) -> dict[int, tuple[int, int]]:
-        """(old, new) of the changes at some indexes of a line; 0 for "no event"."""
-        rows = self._database.rows_in(
-            "SELECT line_index, old_nid, new_nid FROM state_changes WHERE line_nid = ? AND line_index IN ({})",
-            indexes,
-            before=(line,),
-        )
-        return {index: (old, new) for index, old, new in rows}
+    def changes_at(self, places: Mapping[int, Collection[int]]) -> dict[tuple[int, int], tuple[int, int]]:
+        """(old, new) of the changes at some indexes of each line, by (line, index); 0 for "no event"."""
+        selects = []
+        for line, indexes in places.items():
+            listed = list(indexes)
+            for start in range(0, len(listed), IDS_PER_QUERY):
+                some = listed[start : start + IDS_PER_QUERY]
+                sql = (
+                    "SELECT line_nid, line_index, old_nid, new_nid FROM state_changes "
+                    f"WHERE line_nid = ? AND line_index IN ({marks(len(some))})"
+                )
+                selects.append((sql, (line, *some)))
+        return {(line, index): (old, new) for line, index, old, new in self._database.union(selects)}
 
     def latest(self, source: Database | Transaction, line: int, key: StateNidKey, upto: int) -> tuple[int, int] | None:
         """(index, event or 0) of the newest change of `key` on `line` at or before `upto`."""
@@ -166,17 +172,33 @@ class StateLineStore:
 
     def history_of(self, line: int, key: StateNidKey) -> list[tuple[int, int, int]]:
         """(index, old, new) of every change of `key` on `line`, in order."""
-        return self._database.rows(
-            "SELECT line_index, old_nid, new_nid FROM state_changes WHERE line_nid = ? AND type_nid = ? "
-            "AND state_key_nid = ? ORDER BY line_index",
-            (line, *key),
-        )
+        return self.histories_of((line,), key)[line]
 
-    def current(self, source: Database | Transaction, room: RoomNid) -> list[tuple[TextNid, TextNid, EventNid]]:
-        """(type, state key, event) of the room's current state."""
-        return source.rows(
-            "SELECT type_nid, state_key_nid, event_nid FROM current_state WHERE room_nid = ? AND event_nid > 0", (room,)
+    def histories_of(self, lines: Collection[int], key: StateNidKey) -> dict[int, list[tuple[int, int, int]]]:
+        """(index, old, new) of every change of `key`, in order, for each line."""
+        found: dict[int, list[tuple[int, int, int]]] = {line: [] for line in lines}
+        rows = self._database.rows_in(
+            "SELECT line_nid, line_index, old_nid, new_nid FROM state_changes WHERE line_nid IN ({}) AND type_nid = ? "
+            "AND state_key_nid = ? ORDER BY line_nid, line_index",
+            lines,
+            after=key,
         )
+        for line, index, old, new in rows:
+            found[line].append((index, old, new))
+        return found
+
+    def current(
+        self, source: Database | Transaction, rooms: Collection[RoomNid]
+    ) -> dict[RoomNid, dict[StateNidKey, EventNid]]:
+        """The current state of each room: events by (type, state key)."""
+        found: dict[RoomNid, dict[StateNidKey, EventNid]] = {room: {} for room in rooms}
+        sql = (
+            "SELECT room_nid, type_nid, state_key_nid, event_nid FROM current_state "
+            "WHERE room_nid IN ({}) AND event_nid > 0"
+        )
+        for room, type_nid, key_nid, event in rows_in(source, sql, rooms):
+            found[room][type_nid, key_nid] = event
+        return found
 
     def rooms_without_main_line(self) -> list[RoomNid]:
         """The rooms that have lines, but no state: what interrupted entrances have left."""

@@ -17,6 +17,7 @@ from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking, is_open
+from core.sync.reading_ahead import ReadingAhead
 from core.sync.room_state import EVENTS_AT_ONCE, RoomStateChoice
 from core.sync.sections import Fields
 from core.sync.state_changes import StateChangeReader, StateChanges
@@ -60,6 +61,15 @@ class RoomContents:
         self._summaries = summaries
         self._choice = RoomStateChoice(graph)
         self._most_timeline = most_timeline
+        self._ahead = ReadingAhead(graph, viewing, client_events, timelines)
+
+    def load(self, asking: Asking, rooms: Sequence[RoomNid]) -> None:
+        """Read ahead rooms that are new to the client."""
+        wanted = asking.filter.room.timeline
+        limit = 0 if wanted.wants_nothing else wanted.limit_within(DEFAULT_TIMELINE, self._most_timeline)
+        self._ahead.load(asking, rooms, limit)
+        asking.pause()
+        self._choice.load(asking, rooms)
 
     def joined(self, asking: Asking, room: RoomNid, changes: StateChanges, is_new: bool) -> RoomPart | None:
         """A room the user is in; None where nothing of it is to be told.

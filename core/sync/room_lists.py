@@ -18,6 +18,7 @@ from core.storage.database import Database
 from core.storage.log import Kind, LogReader
 from core.storage.memberships import MEMBERSHIPS, Membership, OutOfBand
 from core.sync.asking import Asking
+from core.sync.reading_ahead import ROOMS_AT_ONCE
 from core.sync.room_contents import RoomContents, RoomPart
 from core.sync.state_changes import NO_CHANGES, StateChangeReader, StateChanges
 
@@ -66,10 +67,12 @@ class RoomLister:
             wanted += ["leave", "ban"]
         memberships = self._graph.memberships.rooms_of(asking.viewer.user_nid, wanted)
         self._graph.rooms.names([membership.room_nid for membership in memberships])
-        for membership in memberships:
+        memberships = [one for one in memberships if self._wants(asking, one.room_nid)]
+        for number, membership in enumerate(memberships):
             asking.pause()
-            if not self._wants(asking, membership.room_nid):
-                continue
+            if number % ROOMS_AT_ONCE == 0:
+                some = memberships[number : number + ROOMS_AT_ONCE]
+                self._contents.load(asking, [one.room_nid for one in some if one.membership == "join"])
             if membership.membership == "join":
                 self._add(lists.joined, self._contents.joined(asking, membership.room_nid, NO_CHANGES, True))
             elif membership.membership in ("leave", "ban"):

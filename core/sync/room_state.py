@@ -30,6 +30,12 @@ class RoomStateChoice:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
+    def load(self, asking: Asking, rooms: Sequence[RoomNid]) -> None:
+        """Read the state events of many rooms together, apart from members, which large rooms have many of."""
+        members = self._member_type()
+        states = [self._graph.states.current(room).nids() for room in rooms]
+        self._graph.events.by_nids([nid for state in states for key, nid in state.items() if key[0] != members])
+
     def full(
         self,
         asking: Asking,

@@ -40,12 +40,9 @@ class Summaries:
         self._graph = graph
 
     def of(self, room: RoomNid, user: UserNid) -> Summary:
-        """The summary for one member. Cost: a query; another, which looks at every member, where there is no name."""
-        row = self._graph.rooms.row(self._database, room)
-        fields: dict[str, object] = {
-            "m.joined_member_count": row.joined_count,
-            "m.invited_member_count": row.invited_count,
-        }
+        """The summary for one member. Cost: a query, which looks at every member, where there is no name."""
+        joined, invited = self._graph.states.member_counts(room)
+        fields: dict[str, object] = {"m.joined_member_count": joined, "m.invited_member_count": invited}
         heroes: list[UserNid] = []
         if not self._has_name(room):
             heroes = self._heroes(_PRESENT, room, user) or self._heroes(_GONE, room, user)

@@ -6,9 +6,10 @@ before the limit is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.graph.caches import ByteCache
 from core.graph.events import EventReader
 from core.graph.history import DEEPEST, HistoryToken
 from core.graph.stored_event import StoredEvent
@@ -19,6 +20,8 @@ from core.sync.recent_lines import RecentLines
 LINES_PER_TIMELINE = 500
 """So many lines are looked at for one timeline; where that finds too few events, it is limited to those."""
 _FIRST_EXTRA = 3
+AHEAD_BYTES = 2 * 1024 * 1024
+"""How much of what was read ahead is kept until it is used."""
 
 Accepts = Callable[[Sequence[StoredEvent]], Sequence[StoredEvent]]
 """Those of some events of a room that belong in the timeline, in order."""
@@ -42,6 +45,15 @@ class Timelines:
         self._recent = recent
         self._log = log
         self._events = events
+        self._ahead: ByteCache[tuple[RoomNid, int, int], list[tuple[Position, int]]] = ByteCache(AHEAD_BYTES)
+
+    def load(self, rooms: Collection[RoomNid], upto: int, limit: int) -> list[StoredEvent]:
+        """Read ahead what `read` will ask for from the beginning up to a position, for many rooms; their events."""
+        size = limit + _FIRST_EXTRA
+        found = self._log.newest_of_subjects(Kind.EVENT, rooms, upto, size)
+        for room, lines in found.items():
+            self._ahead.put((RoomNid(room), upto, size), lines, 200 + 100 * len(lines))
+        return list(self._events.by_nids(EventNid(nid) for lines in found.values() for _, nid in lines).values())
 
     def read(
         self,
@@ -97,13 +109,20 @@ class Timelines:
                 yield self._loaded(rows)
             return
         while True:
-            found = self._log.of_subject(Kind.EVENT, room, since, upto, size, newest_first=True)
+            found = self._lines(room, since, upto, size)
             if found:
                 yield self._loaded([(position, EventNid(nid)) for position, nid in found])
             if len(found) < size:
                 return
             upto = found[-1][0] - 1
             size = min(size * 2, 200)
+
+    def _lines(self, room: RoomNid, since: int, upto: int, size: int) -> list[tuple[Position, int]]:
+        ahead = self._ahead.get((room, upto, size)) if since == 0 else None
+        if ahead is None:
+            return self._log.of_subject(Kind.EVENT, room, since, upto, size, newest_first=True)
+        self._ahead.drop((room, upto, size))
+        return ahead
 
     def _loaded(
         self, rows: list[tuple[Position, EventNid]] | list[tuple[int, EventNid]]

@@ -34,6 +34,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import contributions
 from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
+from core.rooms.aggregates import BUNDLED
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
 from core.rooms.bundles import RelationBundles
@@ -144,6 +145,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     ignored, invite_permissions = IgnoredUsers(data), InvitePermissions(data)
     alias_store, published = stores = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
+    graph.texts.nids(BUNDLED)  # looking up what is not interned asks the database each time
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     client_events = _client_events(ground, accounts, graph, viewing, bundles)
     access, remote, elsewhere = RoomAccess(graph), LateRemoteRooms(), LateRemoteHistory()

@@ -13,6 +13,7 @@ from core.storage.database import Database
 from core.storage.log import Kind
 from core.sync.asking import Asking
 from core.sync.counts import CountsSection
+from core.sync.reading_ahead import ROOMS_AT_ONCE
 from core.sync.sliding.bump_stamps import BumpStamps
 from core.sync.sliding.connections import Told, ToldRoom
 from core.sync.sliding.extensions import Extensions
@@ -22,8 +23,6 @@ from core.sync.sliding.room_parts import Parts, RoomParts
 from core.sync.sliding.selecting import Selector
 from core.sync.tokens import SyncToken
 
-ROOMS_AT_ONCE = 50
-"""The events of so many new rooms are read together."""
 _UNASKED = RoomConfig(0, NOTHING)
 
 
@@ -220,7 +219,14 @@ class SlidingAnswers:
         return [RoomNid(row[0]) for row in sorted(rows, key=lambda row: row[1])]
 
     def _preload(self, asking: Asking, told: Told, rooms: Collection[RoomNid]) -> None:
-        """Read the state events of new rooms together."""
+        """Read what new rooms need together."""
+        by_limit: dict[int, list[RoomNid]] = {}
+        for room in rooms:
+            standing = told.standings.get(room)
+            if standing is not None and standing.membership == "join":
+                by_limit.setdefault(told.selection.configs.get(room, _UNASKED).timeline_limit, []).append(room)
+        for limit, some in by_limit.items():
+            self._parts.load(asking, some, limit)
         wanted: set[EventNid] = set()
         for room in rooms:
             asking.pause()

@@ -16,6 +16,7 @@ from core.ids import EventNid, RoomNid, UserNid
 from core.storage.log import Kind, LogReader
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking
+from core.sync.reading_ahead import ReadingAhead
 from core.sync.sliding.connections import ToldRoom
 from core.sync.sliding.invites import Invites
 from core.sync.sliding.request import RoomConfig
@@ -61,6 +62,7 @@ class RoomParts:
         self._summaries = summaries
         self._choice = StateChoice(graph.texts)
         self._invites = Invites(graph, client_events)
+        self._ahead = ReadingAhead(graph, viewing, client_events, timelines)
 
     def of(
         self, asking: Asking, room: RoomNid, standing: Standing, config: RoomConfig, told: ToldRoom | None
@@ -77,6 +79,10 @@ class RoomParts:
             return RoomAnswer(self._invites.ended(asking.viewer, standing), None)
         parts = self._left(asking, room, standing, config, told)
         return RoomAnswer(parts, now if standing.is_listed else None)
+
+    def load(self, asking: Asking, rooms: Sequence[RoomNid], limit: int) -> None:
+        """Read ahead rooms that are new to the client, with timelines of `limit` events."""
+        self._ahead.load(asking, rooms, limit)
 
     def required_events(
         self, asking: Asking, room: RoomNid, standing: Standing, config: RoomConfig

@@ -52,7 +52,7 @@ class Member(FederatingServer):
             ).fetchall()
         database.close()
         assert rows, f"{room_id} is not in the database"
-        flags = {_text(event_id): Flag(flag) for event_id, flag in rows}
+        flags = {_text(event_id): flag for event_id, flag in rows}
 
         def with_flags(wanted: Flag) -> frozenset[str]:
             return frozenset(event_id for event_id, flag in flags.items() if flag & wanted)

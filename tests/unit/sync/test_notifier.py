@@ -48,6 +48,7 @@ def test_a_sync_with_nothing_new_asks_no_database(world, queries):
     world.room(anna)
     first = world.sync(anna)
     counts = {key: value for key, value in first.items() if key.startswith("device_")}
+    world.sync(anna, first["next_batch"])  # the first one with a token reads, once, where the log has gaps
     queries.clear()
     assert world.sync(anna, first["next_batch"]) == {"next_batch": first["next_batch"], **counts}
     assert queries == []
