@@ -145,7 +145,6 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     ignored, invite_permissions = IgnoredUsers(data), InvitePermissions(data)
     alias_store, published = stores = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
-    graph.texts.nids(BUNDLED)  # looking up what is not interned asks the database each time
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)
     client_events = _client_events(ground, accounts, graph, viewing, bundles)
     access, remote, elsewhere = RoomAccess(graph), LateRemoteRooms(), LateRemoteHistory()
