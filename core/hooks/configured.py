@@ -90,11 +90,14 @@ def _house_rules(config: Config) -> dict[str, Any]:
 
 
 def _unneeded(config: Config) -> list[str]:
-    """First-party plugins that would have nothing to do."""
-    found = [] if config.registration.account_validity.get("enabled") else ["account_validity"]
-    is_configured = any(
-        module.module.startswith(("house_rules", "plugins.house_rules")) for module in config.plugins.modules
-    )
-    if not is_configured and all(value in (None, False) for value in _house_rules(config).values()):
-        found.append("house_rules")
-    return found
+    """First-party plugins that would have nothing to do, and that no entry of `modules` asks for."""
+    idle = {
+        "account_validity": not config.registration.account_validity,
+        "house_rules": all(value in (None, False) for value in _house_rules(config).values()),
+    }
+    named = [module.module for module in config.plugins.modules]
+    return [
+        name
+        for name, is_idle in idle.items()
+        if is_idle and not any(module.startswith((name, f"plugins.{name}")) for module in named)
+    ]
