@@ -323,6 +323,7 @@ def _graph(ground: Ground) -> tuple[Graph, Viewing]:
         state_cache_bytes=budgets.states,
         tip_cache_bytes=budgets.tips,
     )
+    graph.texts.nids(BUNDLED)  # looking up what is not interned asks the database each time
     return replace(graph, prejoin=prejoin), Viewing(graph.states, budgets.viewing)
 
 
