@@ -69,7 +69,7 @@ class Application:
 
 
 def _give_back_memory() -> None:
-    """Hand what starting has freed back to the system: 12 MB where modules had to be compiled. Only glibc knows how."""
+    """Hand what starting has freed back to the system: 11 MB where modules had to be compiled. Only glibc knows how."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
