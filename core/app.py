@@ -6,7 +6,7 @@ outside this file and that package sees more than the services it was handed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.api import health, landing, metrics
 from core.api.client import versions, well_known
@@ -16,7 +16,6 @@ from core.ids import ServerName
 from core.storage.consumers import Consumer, ConsumerRunner
 from core.web.edge import Edge
 from core.web.factory import create_app
-from core.web.request_metrics import RequestMetrics
 from core.web.settings import ListenerSettings, WebSettings
 from core.wiring.account_management import build_account_management
 from core.wiring.accounts import build_accounts
@@ -29,7 +28,6 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
-from core.wiring.figures import ConsumerCollector, OutboundCollector, ServerCollector, WriterCollector
 from core.wiring.ground import Ground, build_ground
 from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
@@ -45,6 +43,11 @@ from core.wiring.remote_devices import build_remote_devices
 from core.wiring.rooms import build_rooms, departures
 from core.wiring.sliding import build_sliding
 from core.wiring.sync import build_sync
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from core.web.request_metrics import RequestMetrics
 
 
 class App:
@@ -100,12 +103,14 @@ class App:
             self.media.references,
         ]
         self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
-        if config.server.enable_metrics:
-            self._show_figures()
+        if config.server.enable_metrics and self.ground.registry is not None:
+            self._show_figures(self.ground.registry)
 
-    def _show_figures(self) -> None:
+    def _show_figures(self, registry: CollectorRegistry) -> None:
         """Have the metrics page show what the parts count."""
-        storage, registry = self.ground.storage, self.ground.registry
+        from core.wiring.figures import ConsumerCollector, OutboundCollector, ServerCollector, WriterCollector
+
+        storage = self.ground.storage
         registry.register(WriterCollector(storage.writer))
         registry.register(ConsumerCollector(storage.tail, [*self._consumers, *self.plugins.consumers]))
         registry.register(OutboundCollector(self.outbound.door))
@@ -116,7 +121,7 @@ class App:
         """The endpoints of all parts and plugins, behind the web plumbing."""
         blueprints = [
             health.blueprint(),
-            metrics.blueprint(self.ground.registry),
+            *([] if self.ground.registry is None else [metrics.blueprint(self.ground.registry)]),
             landing.blueprint(self.ground.server_name, config.server.web_client_location),
             versions.blueprint(supported_features()),
             well_known.blueprint(_well_known(config)),
@@ -144,8 +149,15 @@ class App:
             self.media.facade,
         )
         self.plugins = build_plugins(self.ground, self.accounts, self.rooms, self.sync, blueprints, doors)
-        request_metrics = RequestMetrics(self.ground.registry) if config.server.enable_metrics else None
-        return create_app([*blueprints, *self.plugins.blueprints], _web_settings(config), request_metrics)
+        everything = [*blueprints, *self.plugins.blueprints]
+        return create_app(everything, _web_settings(config), self._request_metrics(config))
+
+    def _request_metrics(self, config: Config) -> RequestMetrics | None:
+        if self.ground.registry is None or not config.server.enable_metrics:
+            return None
+        from core.web.request_metrics import RequestMetrics
+
+        return RequestMetrics(self.ground.registry)
 
     def start(self) -> None:
         """Begin the background work; from here on requests may be served."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING, Any
 
 from core.config.model import Config
 from core.hooks.api import PluginApi
 from core.hooks.loading import load_plugins
 from core.hooks.manager import PluginManager
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 _SMTP_KEYS = (
     "smtp_host",

@@ -14,14 +14,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING, Any, Final
 
 from core.hooks.api import PluginApi
 from core.hooks.errors import PluginError
 from core.hooks.guard import Guard, GuardSettings
 from core.hooks.manager import PluginManager
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 GROUP: Final = "trellis.plugins"
 FIRST_PARTY: Final[Mapping[str, str]] = MappingProxyType(

@@ -13,19 +13,21 @@ import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
-from prometheus_client import CollectorRegistry
 
 from core.errors import Forbidden
 from core.hooks.declarations import Consumer, Job
 from core.hooks.errors import PluginError, PluginFailed, PluginUnavailable
 from core.hooks.guard import Failed, Guard, GuardedPlugin, GuardSettings, Implementation
 from core.hooks.markers import PROJECT, Failure, Kind, P, Policy, policy_of
-from core.hooks.meters import Meter, PluginCollector
+from core.hooks.meters import Meter
 from core.hooks.specs import FAMILIES
 from core.hooks.verdicts import ALLOW, Reject, Verdict
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 LOG = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class PluginManager:
                     self._policies[function] = policy
                     self._implementations[function] = ()
         if registry is not None:
+            from core.hooks.figures import PluginCollector  # 1 MB with its library, and few collect metrics
+
             registry.register(PluginCollector(self.meters, self._standing))
 
     def register(self, name: str, target: object, settings: GuardSettings | None = None, source: str = "") -> None:

@@ -8,10 +8,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Any
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import MatrixError
 from core.outbound.addresses import AddressRules, find_address
@@ -20,6 +17,9 @@ from core.outbound.names import Names
 from core.outbound.proxies import Proxies, Proxy
 from core.outbound.trust import Trust
 
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+
 CONNECT_SECONDS = 15.0
 """How long connecting to the last address may take, and the TLS handshake."""
 EARLIER_CONNECT_SECONDS = 4.0
@@ -27,7 +27,7 @@ EARLIER_CONNECT_SECONDS = 4.0
 MAX_ADDRESSES = 4
 """How many addresses of a name are tried."""
 
-Connection = HTTPConnection
+Connection: TypeAlias = "HTTPConnection"
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -80,14 +80,15 @@ class Connector:
     def _connection(self, endpoint: Endpoint, proxy: Proxy | None) -> Connection:
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
         guarded = endpoint if endpoint.is_guarded and proxy is None else None
+        from core.outbound.dialing import PlainConnection, TlsConnection  # loaded with the first connection
 
         def dial() -> socket.socket:
             return self._dial(host, port, guarded)
 
         if endpoint.tls_name is None:
-            return _Plain(host, port, dial=dial)
+            return PlainConnection(host, port, dial=dial)
         context = self._trust.context(self._trust.verifies(endpoint.tls_name))
-        connection = _Tls(host, port, dial=dial, ssl_context=context, server_hostname=endpoint.tls_name)
+        connection = TlsConnection(host, port, dial=dial, ssl_context=context, server_hostname=endpoint.tls_name)
         if proxy is not None:
             connection.set_tunnel(endpoint.host, endpoint.port, headers=proxy.headers)
         return connection
@@ -118,40 +119,6 @@ class Connector:
         return left
 
 
-class _Plain(HTTPConnection):
-    """A connection that leaves resolving and connecting to us, and sends head and body of a request in one write."""
-
-    def __init__(self, *args: Any, dial: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._dial = dial
-        self._held: list[bytes] | None = None
-
-    def request(self, *args: Any, **options: Any) -> None:
-        """As the library's, held back until it is whole: a write costs more than copying what it writes."""
-        self._held = []
-        try:
-            super().request(*args, **options)
-            whole = b"".join(self._held)
-        finally:
-            self._held = None
-        super().send(whole)
-
-    def send(self, data: Any) -> None:
-        """Send, or hold back while a request is being put together."""
-        if self._held is None:
-            super().send(data)
-        else:
-            self._held.append(data)
-
-    def _new_conn(self) -> socket.socket:
-        found: socket.socket = self._dial()
-        return found
-
-
-class _Tls(_Plain, HTTPSConnection):
-    """The same over TLS."""
-
-
 def _open(address: str, port: int, seconds: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
@@ -168,6 +135,8 @@ def _open(address: str, port: int, seconds: float) -> socket.socket:
 
 def _failure(error: BaseException, endpoint: Endpoint) -> BaseException:
     """What is raised for an error of the library or the system; the error itself where it says enough."""
+    from urllib3.exceptions import HTTPError
+
     where = _where(endpoint.host, endpoint.port)
     reason = error.args[-1] if isinstance(error, HTTPError) and isinstance(error.args[-1:], tuple) else error
     inner = error.__cause__ if isinstance(error, HTTPError) and error.__cause__ is not None else error

@@ -8,22 +8,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
-from urllib3.exceptions import HTTPError
-from urllib3.response import HTTPResponse
 
 from core.errors import MatrixError
 from core.outbound.connecting import Connection, Connector, Endpoint, now
 from core.outbound.connections import Connections, is_reusable
 from core.outbound.failures import BrokenAnswer, NoAnswer, NotConnected, TookTooLong
 
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
 PIECE_BYTES = 65_536
 """How much of a body is read at once."""
 USER_AGENT = "Trellis"
-
-_LIBRARY_ERRORS = (OSError, http.client.HTTPException, HTTPError, ssl.SSLError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Answer:
         with _Limit(self._deadline, self._where):
             try:
                 return self._response.read(PIECE_BYTES, decode_content=True)
-            except _LIBRARY_ERRORS as error:
+            except _library_errors() as error:
                 raise _failure(error, self._where, "while it answered") from error
 
     def _too_long(self, max_bytes: int) -> BrokenAnswer:
@@ -131,7 +130,7 @@ class Door:
                     return connection, self._ask(connection, endpoint, request)
                 except BaseException as error:
                     self._connections.give_back(endpoint, connection, is_reusable=False)
-                    if not isinstance(error, _LIBRARY_ERRORS):
+                    if not isinstance(error, _library_errors()):
                         raise
                     if is_last or not (was_used and _closed_before_answering(error) and request.method != "POST"):
                         raise _failure(error, request.host, "before it answered") from error
@@ -168,6 +167,13 @@ class _Limit:
         self._timeout.close()
         if error is self._timeout:
             raise TookTooLong(f"{self._where} took too long to answer.") from error
+
+
+def _library_errors() -> tuple[type[Exception], ...]:
+    """What a failing exchange raises; urllib3 is loaded with the first connection."""
+    from urllib3.exceptions import HTTPError
+
+    return (OSError, http.client.HTTPException, HTTPError, ssl.SSLError, ValueError)
 
 
 def _closed_before_answering(error: BaseException) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
-
-from urllib3.exceptions import LocationParseError
-from urllib3.util import Url, parse_url
 
 from core.errors import InvalidParam
 from core.hooks.api import HttpAnswer
@@ -16,6 +14,9 @@ from core.outbound.addresses import AddressRules
 from core.outbound.connecting import Endpoint
 from core.outbound.door import Answer, Door, Request
 from core.outbound.failures import BrokenAnswer
+
+if TYPE_CHECKING:
+    from urllib3.util import Url
 
 MAX_REDIRECTS = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -80,7 +81,7 @@ class Web:
                     return
                 status = answer.status
             asked = _redirected(asked, status, location)
-        raise BrokenAnswer(f"{parse_url(url).host} redirects more than {max_redirects} times.")
+        raise BrokenAnswer(f"{_parse(url).host} redirects more than {max_redirects} times.")
 
     @contextmanager
     def open_once(
@@ -129,6 +130,9 @@ def _asked(request: Request, url: str, is_guarded: bool) -> _Asked:
 
 def _parse(url: str) -> Url:
     """Raises InvalidParam for what is no absolute http or https URL, or carries a password."""
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
     try:
         parsed = parse_url(url)
     except LocationParseError as error:

@@ -19,8 +19,10 @@ from core.web.listeners import Listeners
 from core.web.paths import routing_path
 from core.web.request_ids import REQUEST_ID, request_ids
 from core.web.request_log import RequestLog
-from core.web.request_metrics import RequestMetrics
 from core.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from core.web.request_metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

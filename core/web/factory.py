@@ -6,14 +6,17 @@ Flask does routing and dispatch; sessions, cookies, static files, templates and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
 from core.web.edge import Edge
 from core.web.errors import answer_errors
-from core.web.request_metrics import RequestMetrics
 from core.web.routing import Router
 from core.web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from core.web.request_metrics import RequestMetrics
 
 
 def create_app(blueprints: Iterable[Blueprint], settings: WebSettings, metrics: RequestMetrics | None = None) -> Edge:

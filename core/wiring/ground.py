@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING
 
 from core.api.metrics import metrics_registry
 from core.config import Config
@@ -29,6 +28,9 @@ from core.sync.activity import Activity
 from core.web.rate_limits import RateLimits
 from core.wiring.limit_overrides import LimitOverrides
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 OWNER_WAIT_SECONDS = 30.0
 """How long a worker waits for the one before it, at a reload, to let go of the database."""
 
@@ -45,14 +47,15 @@ class Ground:
     """The facade of each plugin, to be wired once the services exist."""
     limits: RateLimits
     signing_key: SigningKey
-    registry: CollectorRegistry
+    registry: CollectorRegistry | None
+    """None where metrics are neither collected nor served."""
     activity: Activity
     """Hears what users do."""
 
 
 def build_ground(config: Config) -> Ground:
     """Load the plugins and open the database. Raises ConfigError, PluginError, SchemaError, DatabaseInUse."""
-    registry = metrics_registry()
+    registry = metrics_registry() if _has_metrics(config) else None
     apis: dict[str, LateApi] = {}
     facts = ServerFacts(ServerName(config.server_name), config.server.public_baseurl)
 
@@ -81,6 +84,11 @@ def build_ground(config: Config) -> Ground:
         registry,
         Activity(plugins),
     )
+
+
+def _has_metrics(config: Config) -> bool:
+    served = any("metrics" in listener.resources for listener in config.listeners.listeners)
+    return served or config.server.enable_metrics
 
 
 def limits_of(config: Config) -> dict[str, tuple[float, float]]:

@@ -12,7 +12,19 @@ import yaml
 from tests.servers.trellis import base_config, free_port
 
 ROOT = Path(__file__).parents[2]
-FOR_LATER = {"PIL", "pymysql", "cryptography", "smtplib", "boto3", "botocore", "dns", "requests", "redis"}
+FOR_LATER = {
+    "PIL",
+    "pymysql",
+    "cryptography",
+    "smtplib",
+    "boto3",
+    "botocore",
+    "dns",
+    "requests",
+    "redis",
+    "urllib3",
+    "prometheus_client",
+}
 STARTED = """
 from gevent import monkey
 monkey.patch_all()
