@@ -222,6 +222,7 @@ def _runner(ground: Ground, consumer: Consumer) -> ConsumerRunner:
         storage.tail,
         storage.writer,
         storage.cursors,
+        storage.notes,
         storage.fence,
     )
 

@@ -84,6 +84,10 @@ class DestinationSender:
         """The position that is to go on record, None where it is there already."""
         return self._queue.unnoted()
 
+    def noted(self, told: Told) -> None:
+        """This is on record now."""
+        self._queue.noted(told)
+
     def start(self, upto: int = 0) -> None:
         """Begin; what lies between the cursor and `upto` is read from the log."""
         self._queue.must_read(upto)

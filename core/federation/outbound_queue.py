@@ -149,8 +149,11 @@ class OutboundQueue:
         """The position that is to go on record, None where it is there already."""
         if self.position == self._noted:
             return None
-        self._noted = self.position
         return Told(self._nid, self.position, self.position)
+
+    def noted(self, told: Told) -> None:
+        """This is on record now."""
+        self._noted = told.position
 
     def delivered(self, parcel: Parcel) -> None:
         """The server has taken a parcel."""

@@ -28,18 +28,18 @@ from core.federation.parcels import Edu
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, RoomNid, ServerName, TextNid, UserId, UserNid, server_of
+from core.storage.late_notes import LateNotes, Note
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.outbound_destinations import ROUTER, OutboundDestinationStore, Told
 from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.receipts import Receipt
 from core.storage.rooms import RoomName
+from core.storage.transaction import Transaction
 
 LINES_PER_BATCH = 500
 POSITIONS_PER_NOTE = 500
 """How far the position on record may lag behind."""
 RETRY_SECONDS = 1.0
-SECONDS_PER_NOTE = 2.0
-"""How far the cursors on record may lag behind."""
 CATCHING_UP_AT_ONCE = 10
 """How many servers are told of an outage at the same time."""
 ANNOUNCED_PER_SECOND = 20
@@ -59,6 +59,7 @@ class Senders:
         log: LogReader,
         tail: LogTail,
         store: OutboundDestinationStore,
+        notes: LateNotes,
         relays: OutboundRelayStore,
         calls: ServerCalls,
         backoff: Backoff,
@@ -70,6 +71,7 @@ class Senders:
         self._log = log
         self._tail = tail
         self._store = store
+        self._notes = notes
         self._relays = relays
         self._calls = calls
         self._backoff = backoff
@@ -105,7 +107,8 @@ class Senders:
         self._tail.follow(self._notice)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
-        self._besides = [gevent.spawn(self._announce), gevent.spawn(self._keep_noting)]
+        self._besides = [gevent.spawn(self._announce)]
+        self._notes.follow(self._unnoted)
 
     def stop(self) -> None:
         """End all senders."""
@@ -113,7 +116,7 @@ class Senders:
         gevent.killall([one for one in (self._greenlet, *self._besides) if one is not None])
         for sender in self._senders.values():
             sender.stop()
-        self._note()
+        self._notes.unfollow(self._unnoted)
 
     def receipts(self, room: RoomName, receipts: Sequence[tuple[UserId, Receipt]]) -> None:
         """Tell the other servers of a room of receipts."""
@@ -142,19 +145,21 @@ class Senders:
             self._edus.append(tell)
             self._has_work.set()
 
-    def _keep_noting(self) -> None:
-        while True:
-            gevent.sleep(SECONDS_PER_NOTE)
-            try:
-                self._note()
-            except Exception:
-                logger.exception("How far other servers were told could not be written down; trying again.")
+    def _unnoted(self) -> Note | None:
+        """Puts on record how far every server was told. One of core.storage.late_notes."""
+        moved = [(sender, told) for sender in self._senders.values() if (told := sender.unnoted()) is not None]
+        if not moved:
+            return None
 
-    def _note(self) -> None:
-        """Put on record how far every server was told."""
-        rows = [told for sender in self._senders.values() if (told := sender.unnoted()) is not None]
-        if rows:
-            self._store.put(rows)
+        def noted() -> None:
+            for sender, told in moved:
+                sender.noted(told)
+
+        def note(transaction: Transaction) -> None:
+            self._store.put_in(transaction, [told for _, told in moved])
+            transaction.after_commit(noted)
+
+        return note
 
     def _announce(self) -> None:
         """Tell the servers that share rooms with us that we are here again, so that they end their pauses."""

@@ -130,7 +130,9 @@ class Consumer:
     returns when it is done with all of them; if it raises, the same batch comes again after a pause that grows.
     A new consumer begins at the end of the log, or at its start with `from_start`. One of STATE that was away while
     old lines were dropped gets the present state of every room instead, as changes from nothing. New lines gather for
-    `settle_seconds` before they are handed over, which saves work where nobody waits.
+    `settle_seconds` before they are handed over, which saves work where nobody waits. Where it `may_repeat`, since
+    handling lines twice changes nothing, the cursor is written every few seconds instead of after each batch, so
+    that as much may come again after a crash.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Consumer:
     from_start: bool = False
     time_limit_seconds: float = 60.0
     settle_seconds: float = 0.0
+    may_repeat: bool = False
 
     def __post_init__(self) -> None:
         check_name("A consumer", self.name)

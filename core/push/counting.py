@@ -110,12 +110,13 @@ class NotificationCounter:
         write = self._writing(upto)
 
         def apply(transaction: Transaction) -> None:
-            write(transaction)
+            if write is not None:
+                write(transaction)
             self._store.mark_unmarked(transaction, upto)
 
         return apply
 
-    def _writing(self, upto: Position) -> Apply:
+    def _writing(self, upto: Position) -> Apply | None:
         ledger = self.ledger
         steps = list(takewhile(lambda step: step.position <= upto, ledger.steps))
         marks = [(*key, position) for key, position in ledger.marks.items() if position <= upto]
@@ -123,6 +124,9 @@ class NotificationCounter:
         owed = set(self._owed)
         readers = [user for user, position in ledger.readers.items() if position <= upto]
         planned = self._outbox.plan(steps, readers)
+        if not (marks or redacted or owed or planned or any(step.rows or step.common.notify for step in steps)):
+            ledger.wrote(upto, len(steps))
+            return None
 
         def apply(transaction: Transaction) -> None:
             self._write_steps(transaction, steps)

@@ -15,7 +15,7 @@ from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import EventNid, Position, Requester, RoomId, ServerName, UserId, server_of
 from core.rooms.membership import Memberships
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, only_the_cursor
 from core.storage.log import Kind, Line
 
 logger = logging.getLogger(__name__)
@@ -58,10 +58,11 @@ class AutoAccept:
 
     def handle(self, lines: list[Line]) -> Apply | None:
         """Accept what is wanted of the invites among some events."""
-        for stored in self._graph.events.by_nids([EventNid(line.reference) for line in lines]).values():
-            if self._is_wanted(stored):
-                self._accept(stored)
-        return None
+        events = self._graph.events.by_nids([EventNid(line.reference) for line in lines]).values()
+        wanted = [stored for stored in events if self._is_wanted(stored)]
+        for stored in wanted:
+            self._accept(stored)
+        return only_the_cursor if wanted else None
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing to do: lines of events are kept as long as the events."""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from core.errors import MatrixError
 from core.graph.graph import Graph
 from core.ids import Position, ServerName, server_of
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, only_the_cursor
 from core.storage.log import Kind, Line
 from core.storage.state_deltas import DeltaRange
 
@@ -30,15 +30,17 @@ class ForgetOnLeave:
 
     def handle(self, lines: list[Line]) -> Apply | None:
         """Forget each room for each local user who left it in these changes."""
-        for delta in self._graph.deltas.by_nids([line.reference for line in lines]).values():
-            self._forget(delta)
-        return None
+        deltas = self._graph.deltas.by_nids([line.reference for line in lines]).values()
+        forgotten = [self._forget(delta) for delta in deltas]
+        return only_the_cursor if any(forgotten) else None
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing to do: rooms left in the lines that were dropped stay remembered, as they do without this setting."""
         return None
 
-    def _forget(self, delta: DeltaRange) -> None:
+    def _forget(self, delta: DeltaRange) -> bool:
+        """Whether the room was forgotten for anybody."""
+        has_forgotten = False
         for (kind, user), _, new in self._graph.states.changes(delta):
             if kind != "m.room.member" or server_of(user) != self._server_name or new is None:
                 continue
@@ -48,5 +50,7 @@ class ForgetOnLeave:
                 continue
             try:
                 self._graph.members.forget(delta.room_nid, nid)
+                has_forgotten = True
             except MatrixError:
                 continue  # they are back in already
+        return has_forgotten

@@ -9,7 +9,7 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import observers
 from core.ids import EventNid, Position, RoomNid, ServerName, server_of
 from core.rooms.residents import Residents
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, only_the_cursor
 from core.storage.log import Kind, Line
 from core.storage.memberships import membership_of
 
@@ -31,6 +31,7 @@ class GoneRooms:
         rooms = dict.fromkeys(RoomNid(line.subject) for line in lines)
         empty = {room for room in rooms if self._server_name not in self._residents.of(room)}
         deltas = self._graph.deltas.by_nids([line.reference for line in lines if line.subject in empty])
+        told = None
         for room in dict.fromkeys(delta.room_nid for delta in deltas.values()):
             changes = [
                 change for d in deltas.values() if d.room_nid == room for change in self._graph.states.changes(d)
@@ -38,7 +39,8 @@ class GoneRooms:
             if any(key[0] == "m.room.member" and self._was_ours(key[1], old) for key, old, _ in changes):
                 room_id = self._graph.rooms.name(room).room_id
                 self._plugins.tell(observers.room_gone, room_id=room_id, is_purged=False)
-        return None
+                told = only_the_cursor
+        return told
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing: who left meanwhile is not told again."""

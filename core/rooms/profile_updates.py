@@ -15,7 +15,7 @@ from core.graph.graph import Graph
 from core.ids import Position, UserId, UserNid
 from core.rooms.membership import member_drafts
 from core.rooms.profiles import Profiles
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, only_the_cursor
 from core.storage.log import Kind, Line
 
 logger = logging.getLogger(__name__)
@@ -33,18 +33,19 @@ class ProfileUpdates:
 
     def handle(self, lines: list[Line]) -> Apply | None:
         """Bring the member events of each user up to their profile."""
-        for user_nid in dict.fromkeys(line.subject for line in lines):
-            self._update(UserNid(user_nid))
-        return None
+        changed = [self._update(UserNid(user_nid)) for user_nid in dict.fromkeys(line.subject for line in lines)]
+        return only_the_cursor if any(changed) else None
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing to do: lines of profiles are kept, one a user, and never lie below the horizon."""
         return None
 
-    def _update(self, user_nid: UserNid) -> None:
+    def _update(self, user_nid: UserNid) -> bool:
+        """Whether there were rooms to look at."""
         user = UserId(self._graph.texts.text(user_nid))
         fields = self._profiles.member_fields(user)
-        for membership in self._graph.memberships.rooms_of(user_nid):
+        memberships = self._graph.memberships.rooms_of(user_nid)
+        for membership in memberships:
             room = membership.room_nid
             try:
                 drafts = member_drafts(self._graph.states.current(room), user, fields)
@@ -52,3 +53,4 @@ class ProfileUpdates:
                     self._graph.write.send(room, drafts)
             except MatrixError as refused:
                 logger.info("The profile of %s was not carried into room %d: %s", user, room, refused.sentence)
+        return bool(memberships)

@@ -1,9 +1,10 @@
 """Durable consumers of the log: whoever derives data or tells somebody else, each with a cursor of its own.
 
 A consumer is handed every line of its kinds once it is durable, in order, in batches, at least once. What it writes
-goes into the transaction that moves its cursor, so its own data is made exactly once. One that fails is tried again,
-later and later; nothing is skipped, and nobody else waits for it. One that follows state deltas, and whose cursor
-stands below the log's horizon, is asked to derive its data afresh."""
+goes into the transaction that moves its cursor, so its own data is made exactly once. Where it wrote nothing, or the
+lines were of no interest, the cursor moves in memory and goes on record later, with everybody's (core.storage.late_notes).
+One that fails is tried again, later and later; nothing is skipped, and nobody else waits for it. One that follows state
+deltas, and whose cursor stands below the log's horizon, is asked to derive its data afresh."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import gevent
@@ -20,6 +22,7 @@ from core.errors import Unavailable
 from core.ids import Position
 from core.storage.compaction import NEEDED_BY_CONSUMERS, LogKeeper
 from core.storage.cursors import CursorStore, LeaseLost
+from core.storage.late_notes import LateNotes
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.progress import Progress
 from core.storage.transaction import Transaction
@@ -28,13 +31,15 @@ from core.storage.writer import Writer
 logger = logging.getLogger(__name__)
 
 LINES_PER_BATCH = 500
-IDLE_POSITIONS = 10_000
-"""A cursor is written, even when no line was for the consumer, once it would lag by this much."""
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 300.0
 STOP_SECONDS = 5.0
 
 Apply = Callable[[Transaction], None]
+
+
+def only_the_cursor(transaction: Transaction) -> None:
+    """For `handle` to return where nothing is left to write, and yet the batch should rarely come a second time."""
 
 
 class Consumer(Protocol):
@@ -49,7 +54,10 @@ class Consumer(Protocol):
         """The kinds it wants."""
 
     def handle(self, lines: list[Line]) -> Apply | None:
-        """Deal with a batch; it may wait. What it returns is applied together with the cursor's move."""
+        """Deal with a batch; it may wait. What it returns is applied together with the cursor's move.
+
+        None where the batch may come again, if the server is killed within seconds, without doing anything twice.
+        """
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Derive everything afresh from the present rows: lines up to `upto` were dropped unseen."""
@@ -66,6 +74,7 @@ class ConsumerRunner:
         tail: LogTail,
         writer: Writer,
         cursors: CursorStore,
+        notes: LateNotes,
         fence: int,
         from_the_beginning: bool = True,
         settle_s: float = 0.0,
@@ -79,9 +88,10 @@ class ConsumerRunner:
         self.consumer = consumer
         self.failures = 0
         self._log, self._keeper, self._tail, self._writer, self._cursors = log, keeper, tail, writer, cursors
-        self._fence = fence
+        self._notes, self._fence = notes, fence
         self._from_the_beginning = from_the_beginning
         self._written = Position(0)
+        self._is_lost = False
         self._progress = Progress(Position(0))
         self._noticed = Position(0)
         """Up to here lines have been announced to it."""
@@ -104,6 +114,7 @@ class ConsumerRunner:
         self._progress.reach(found)
         self._noticed = self._tail.position
         self._tail.follow(self._notice)
+        self._notes.follow(self._unnoted)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
 
@@ -117,6 +128,8 @@ class ConsumerRunner:
             self._greenlet.join(STOP_SECONDS)
             self._greenlet.kill()
             self._greenlet = None
+            with suppress(Unavailable):  # the disk may be full; the next start looks at these lines once more
+                self._notes.unfollow(self._unnoted)
 
     @property
     def position(self) -> Position:
@@ -134,7 +147,7 @@ class ConsumerRunner:
         was_caught_up, upto = self.position == self._noticed, lines[-1].position
         self._noticed = upto
         kinds = self.consumer.kinds
-        if was_caught_up and upto - self._written < IDLE_POSITIONS and not any(line.kind in kinds for line in lines):
+        if was_caught_up and not any(line.kind in kinds for line in lines):
             self._progress.reach(upto)
         else:
             self._has_work.set()
@@ -158,9 +171,6 @@ class ConsumerRunner:
                 self._wait(delay)
                 delay = min(2 * delay, LONGEST_RETRY_SECONDS)
                 self._has_work.set()
-        if self.position > self._written:
-            with suppress(Unavailable):  # the disk may be full; the next start looks at these lines once more
-                self._move(self.position, None)
 
     def _wait(self, seconds: float) -> None:
         """Sleep, but not through a stop."""
@@ -173,25 +183,46 @@ class ConsumerRunner:
         has_work = self.position < self._tail.position
         if self._needs_every_line and has_work and self.position < self._keeper.horizon():
             upto = self._tail.position
-            self._move(upto, self.consumer.resynchronise(upto))
+            self._move(upto, self.consumer.resynchronise(upto) or only_the_cursor)
         while self.position < self._tail.position and not self._stopping:
             upto = self._tail.position
             lines = self._log.lines(self.position, upto, self.consumer.kinds, self._lines_per_batch)
             if len(lines) == self._lines_per_batch:
                 upto = lines[-1].position
-            if lines:
-                self._move(upto, self.consumer.handle(lines))
-            elif upto - self._written >= IDLE_POSITIONS:
-                self._move(upto, None)
-            else:
+            apply = self.consumer.handle(lines) if lines else None
+            if apply is None:
                 self._progress.reach(upto)
+            else:
+                self._move(upto, apply)
 
-    def _move(self, position: Position, apply: Apply | None) -> None:
+    def _move(self, position: Position, apply: Apply) -> None:
         def job(transaction: Transaction) -> None:
             self._cursors.move(transaction, self.consumer.name, position, self._fence)
-            if apply is not None:
-                apply(transaction)
+            apply(transaction)
 
         self._writer.submit(job)
-        self._written = position
+        self._is_on_record(position)
         self._progress.reach(position)
+
+    def _unnoted(self) -> Apply | None:
+        """Moves the cursor to where it is in memory, unless it is there. One of core.storage.late_notes."""
+        position = self.position
+        if self._is_lost or position <= self._written:
+            return None
+
+        def note(transaction: Transaction) -> None:
+            if self._cursors.advance(transaction, self.consumer.name, position, self._fence):
+                transaction.after_commit(partial(self._is_on_record, position))
+            else:
+                transaction.after_commit(self._give_up)
+
+        return note
+
+    def _is_on_record(self, position: Position) -> None:
+        self._written = max(self._written, position)
+
+    def _give_up(self) -> None:
+        """A later owner has moved the cursor: whoever that is goes on."""
+        logger.warning("The consumer %s stops: its cursor was moved by a later owner.", self.consumer.name)
+        self._is_lost = self._stopping = True
+        self._has_work.set()

@@ -55,6 +55,17 @@ class CursorStore:
         if not moved:
             raise LeaseLost(f"The cursor {name!r} was moved by a later owner than {fence}, or beyond {position}.")
 
+    def advance(self, transaction: Transaction, name: str, position: int, fence: int) -> bool:
+        """Say so later than it happened, when the cursor may be further already; False where a later owner has it."""
+        moved = transaction.run(
+            "UPDATE consumer_cursors SET position = ?, fence = ? WHERE name = ? AND fence <= ? AND position <= ?",
+            (position, fence, name, fence, position),
+        )
+        if moved:
+            return True
+        owner = transaction.value("SELECT fence FROM consumer_cursors WHERE name = ?", (name,))
+        return owner is not None and owner <= fence
+
     def remove(self, transaction: Transaction, name: str) -> None:
         """Forget a consumer, such as one of a plugin that is gone."""
         transaction.run("DELETE FROM consumer_cursors WHERE name = ?", (name,))

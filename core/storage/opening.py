@@ -14,6 +14,7 @@ from core.storage.database import Database, Settings
 from core.storage.facts import FactStore
 from core.storage.failures import DatabaseUnusable, drivers_words
 from core.storage.interning import Interner
+from core.storage.late_notes import LateNotes
 from core.storage.leases import Leases
 from core.storage.log import LogReader, LogTail
 from core.storage.migrations.migrating import Migration, SchemaError, core_migrations, migrate
@@ -38,6 +39,7 @@ class Storage:
     facts: FactStore
     leases: Leases
     cursors: CursorStore
+    notes: LateNotes
     fence: int
     """This opening's number: larger than that of every opening before it, restored backups included."""
     lease: FileLease | NamedLease
@@ -105,6 +107,7 @@ def open_storage(
         facts=FactStore(database),
         leases=Leases(writer, f"{fence:x}-{secrets.token_hex(8)}"),
         cursors=CursorStore(database),
+        notes=LateNotes(writer),
         fence=fence,
         lease=lease,
     )

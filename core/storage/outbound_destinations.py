@@ -54,12 +54,11 @@ class OutboundDestinationStore:
 
     def put(self, rows: Collection[Told]) -> None:
         """Write rows; durable when it returns."""
-        listed = [(row.server_nid, row.position, row.sending) for row in rows]
+        self._writer.submit(lambda transaction: self.put_in(transaction, rows))
 
-        def apply(transaction: Transaction) -> None:
-            transaction.add_all(self._set, listed)
-
-        self._writer.submit(apply)
+    def put_in(self, transaction: Transaction, rows: Collection[Told]) -> None:
+        """Write rows in the caller's transaction."""
+        transaction.add_all(self._set, [(row.server_nid, row.position, row.sending) for row in rows])
 
     def events_for(self, server: TextNid, since: int, upto: int, limit: int) -> list[tuple[int, EventNid]]:
         """(position, event) in (since, upto] of the rooms the server was in when they came, oldest first."""

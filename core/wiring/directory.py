@@ -88,6 +88,7 @@ def build_directory(
         storage.tail,
         storage.writer,
         storage.cursors,
+        storage.notes,
         storage.fence,
         settle_s=SETTLE_SECONDS,
     )

@@ -38,6 +38,7 @@ def build_senders(
         storage.log,
         storage.tail,
         OutboundDestinationStore(storage.database, storage.writer),
+        storage.notes,
         OutboundRelayStore(storage.database, storage.writer),
         federation.servers,
         federation.backoff,

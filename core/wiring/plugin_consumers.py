@@ -14,7 +14,7 @@ from core.hooks.declarations import Consumer, LogKind, LogLine, StateChange
 from core.hooks.errors import PluginError
 from core.hooks.manager import Contribution, PluginManager
 from core.ids import EventId, EventNid, Position, RoomNid, UserId
-from core.storage.consumers import Apply, ConsumerRunner
+from core.storage.consumers import Apply, ConsumerRunner, only_the_cursor
 from core.storage.cursors import CursorStore
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.receipts import ReceiptStore
@@ -138,7 +138,7 @@ class PluginConsumer:
     def handle(self, lines: list[Line]) -> Apply | None:
         """Hand a batch over. Raises PluginFailed, upon which it comes again."""
         self._hand_over(self._translator.translated(lines))
-        return None
+        return None if self._consumer.may_repeat else only_the_cursor
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Changes of state were dropped unseen: what else is in the log up to `upto`, then every room's state."""

@@ -187,6 +187,7 @@ def _runner(
         storage.tail,
         storage.writer,
         storage.cursors,
+        storage.notes,
         storage.fence,
         from_the_beginning=from_start,
         lines_per_batch=batch_size,

@@ -94,6 +94,7 @@ def build_push(
         storage.tail,
         storage.writer,
         storage.cursors,
+        storage.notes,
         storage.fence,
         settle_s=SETTLE_SECONDS,
     )

@@ -59,7 +59,7 @@ class MessageSearch:
         if not self._is_enabled:
             return []
         kinds = frozenset({LogKind.EVENT, LogKind.BACKFILL})
-        return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS)]
+        return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS, may_repeat=True)]
 
     @hookimpl
     def contribute_blueprints(self) -> list[Blueprint]:

@@ -81,7 +81,7 @@ class UserDirectory:
         if not self._enabled:
             return []
         kinds = frozenset({LogKind.STATE, LogKind.PROFILE})
-        return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS)]
+        return [Consumer(CONSUMER, kinds, self.follow, from_start=True, settle_seconds=SETTLE_SECONDS, may_repeat=True)]
 
     @hookimpl
     def user_registered(self, user_id: UserId, is_guest: bool) -> None:

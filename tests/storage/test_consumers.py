@@ -7,6 +7,7 @@ from core.storage import consumers as consumers_module
 from core.storage.compaction import LogKeeper
 from core.storage.consumers import ConsumerRunner
 from core.storage.cursors import CursorStore
+from core.storage.late_notes import LateNotes
 from core.storage.log import Kind, LogReader
 
 ADD_FACT = "INSERT INTO facts (name, value) VALUES (?, ?)"
@@ -15,9 +16,10 @@ ADD_FACT = "INSERT INTO facts (name, value) VALUES (?, ?)"
 class Recorder:
     """Writes a fact for each event, so that a line handled twice would be refused."""
 
-    name, kinds = "recorder", (Kind.EVENT, Kind.STATE_DELTA)
+    kinds = (Kind.EVENT, Kind.STATE_DELTA)
 
-    def __init__(self, failures=0):
+    def __init__(self, name="recorder", failures=0):
+        self.name = name
         self.batches, self.failures, self.resynchronised = [], failures, []
 
     def handle(self, lines):
@@ -32,11 +34,16 @@ class Recorder:
 
 
 @pytest.fixture
-def run(database, writer, tail):
+def notes(writer):
+    return LateNotes(writer)
+
+
+@pytest.fixture
+def run(database, writer, tail, notes):
     running = []
 
     def start(consumer, fence=1, **options):
-        parts = LogReader(database), LogKeeper(database), tail, writer, CursorStore(database)
+        parts = LogReader(database), LogKeeper(database), tail, writer, CursorStore(database), notes
         runner = ConsumerRunner(consumer, *parts, fence, **options)
         runner.start()
         running.append(runner)
@@ -126,3 +133,45 @@ def test_a_consumer_below_the_horizon_derives_its_data_afresh(database, writer, 
     assert second.wait_for(send(writer, 2), 2)
     assert second.consumer.resynchronised == [2]
     assert second.consumer.batches == [[2]]
+
+
+class Passer(Recorder):
+    """Has nothing to write."""
+
+    def handle(self, lines):
+        self.batches.append([line.reference for line in lines])
+
+
+def test_cursors_of_those_who_wrote_nothing_go_on_record_together(database, writer, tail, run, notes):
+    recorder, passer = run(Recorder()), run(Passer("passer"))
+    last = send(writer, 1)
+    assert recorder.wait_for(last, 2)
+    assert passer.wait_for(last, 2)
+    groups = writer.figures.groups
+    last = send(writer, 2, kind=Kind.BACKFILL)
+    assert passer.wait_for(last, 2)
+    assert CursorStore(database).positions() == {"recorder": 1, "passer": 0}
+    notes.write()
+    assert CursorStore(database).positions() == {"recorder": last, "passer": last}
+    assert writer.figures.groups == groups + 2
+
+
+def test_a_note_that_comes_late_does_not_move_a_cursor_back(database, writer, run):
+    runner = run(Recorder())
+    assert runner.wait_for(send(writer, 1), 2)
+    send(writer, 2, kind=Kind.BACKFILL)
+    note = runner._unnoted()
+    assert runner.wait_for(send(writer, 3), 2)
+    writer.submit(note)
+    assert CursorStore(database).find("recorder") == 3
+    assert runner.wait_for(send(writer, 4), 2)
+
+
+def test_a_consumer_that_writes_nothing_notices_a_later_owner(database, writer, run, notes):
+    runner = run(Passer("passer"))
+    assert runner.wait_for(send(writer, 1), 2)
+    writer.submit(lambda tx: CursorStore(database).move(tx, "passer", 0, fence=9))
+    notes.write()
+    runner._greenlet.join(2)
+    assert runner._greenlet.ready()
+    assert CursorStore(database).find("passer") == 0
