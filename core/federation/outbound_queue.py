@@ -52,7 +52,8 @@ class OutboundQueue:
         self.position = told.position
         """Up to where everything was delivered."""
         self._nid: TextNid = told.server_nid
-        self._noted = told.position
+        self.noted = told.position
+        """The position on record."""
         self._sending = told.position
         """Up to where the transaction goes that may have arrived: it is repeated as it was until it has."""
         self._store = store
@@ -147,13 +148,9 @@ class OutboundQueue:
 
     def unnoted(self) -> Told | None:
         """The position that is to go on record, None where it is there already."""
-        if self.position == self._noted:
+        if self.position == self.noted:
             return None
         return Told(self._nid, self.position, self.position)
-
-    def noted(self, told: Told) -> None:
-        """This is on record now."""
-        self._noted = told.position
 
     def delivered(self, parcel: Parcel) -> None:
         """The server has taken a parcel."""

@@ -86,8 +86,10 @@ class MediaReferences:
                 kept[nid] = (stored.room_nid, media)
         fields = self._profiles.find_many(users)
         profiles: dict[int, _Owner] = {user: (0, media_in(fields.get(user))) for user in users}
+        profiles = self._worth_writing(Referrer.PROFILE, profiles)
         contents = self._account_data.contents_of(own)
         own_data: dict[int, _Owner] = {nid: (0, _media_in_json(contents.get(nid, b""))) for nid in own}
+        own_data = self._worth_writing(Referrer.ACCOUNT_DATA, own_data)
         if not (events or states or profiles or own_data):
             return None
 
@@ -102,6 +104,11 @@ class MediaReferences:
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing to do: lines of events and profiles are kept as long as those."""
         return None
+
+    def _worth_writing(self, kind: Referrer, owners: dict[int, _Owner]) -> dict[int, _Owner]:
+        """Nothing where none refers to media, or did before, as most do not."""
+        has_media = any(media for _, media in owners.values())
+        return owners if has_media or self._references.has_any(kind, owners) else {}
 
 
 def _media_in_json(content: bytes) -> set[tuple[str, str]]:

@@ -67,6 +67,11 @@ class MediaReferenceStore:
         ]
         transaction.add_all(self._insert, rows)
 
+    def has_any(self, kind: Referrer, owners: Collection[int]) -> bool:
+        """Whether anything is on record of what these refer to."""
+        sql = "SELECT 1 FROM media_references WHERE owner_nid IN ({}) AND kind = ? LIMIT 1"
+        return bool(self._database.rows_in(sql, owners, after=(int(kind),)))
+
     def referrers(self, origin: str, media_id: str, source: Transaction | None = None) -> set[Referrer]:
         """What kinds of things refer to the media."""
         sql = "SELECT DISTINCT kind FROM media_references WHERE origin = ? AND media_id = ?"

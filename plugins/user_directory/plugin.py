@@ -88,7 +88,8 @@ class UserDirectory:
         """Make a new user known who is in no room yet."""
         if self._enabled and not is_guest:
             if not self._registered:
-                self._api.work.spawn("add users", self._add_registered, after_seconds=SETTLE_SECONDS)
+                # most have a profile, and the follower has taken them in before
+                self._api.work.spawn("add users", self._add_registered, after_seconds=2 * SETTLE_SECONDS)
             self._registered.append(user_id)
 
     @hookimpl
