@@ -20,6 +20,8 @@ from core.sync.recent_lines import RecentLines
 
 CHANGES_BYTES = 16 * 1024 * 1024
 """How much of what changed is kept in memory, for the others who are in the room."""
+SHARED_CHANGES = 100
+"""A window with more changes than this is not kept: it is what one client missed while away, and nobody else's."""
 DELTAS_AT_ONCE = 1_000
 """A window with more deltas than this is treated as if the state had been replaced."""
 
@@ -88,7 +90,8 @@ class StateChangeReader:
         known = self._changes.get((line, after, upto))
         if known is None:
             known = self._read(line, after, upto)
-            self._changes.put((line, after, upto), known, 500 + 300 * len(known.net))
+            if len(known.net) <= SHARED_CHANGES:
+                self._changes.put((line, after, upto), known, 500 + 300 * len(known.net))
         return known
 
     def _read(self, line: int, after: int, upto: int) -> StateChanges:
