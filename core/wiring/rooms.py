@@ -36,7 +36,7 @@ from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
-from core.rooms.bundles import RelationBundles
+from core.rooms.bundles import BUNDLED, RelationBundles
 from core.rooms.complexity import JoinLimit, RoomComplexity
 from core.rooms.creation import RoomCreation
 from core.rooms.delayed_events import DelayedEvents, DelayLimits
