@@ -19,7 +19,7 @@ from core.rooms.aliases import Aliases
 from core.rooms.creation import RoomCreation
 from core.rooms.creation_plan import NewRoom
 from core.rooms.membership import Memberships
-from core.storage.consumers import Apply
+from core.storage.consumers import Apply, only_the_cursor
 from core.storage.log import Kind, Line
 
 logger = logging.getLogger(__name__)
@@ -79,12 +79,13 @@ class AutoJoin:
 
     def handle(self, lines: list[Line]) -> Apply | None:
         """Take the new users among those that something happened to into the rooms."""
-        oldest_ms = self._now_ms() - NEW_MS
+        oldest_ms, told = self._now_ms() - NEW_MS, None
         for user in self._find_users(dict.fromkeys(UserNid(line.subject) for line in lines)):
             if user.created_ms >= oldest_ms and (self._settings.takes_guests or not user.requester.is_guest):
                 for room in self._settings.rooms:
                     self._enter(user.requester, room)
-        return None
+                told = only_the_cursor  # whoever leaves again is not taken in a second time
+        return told
 
     def resynchronise(self, upto: Position) -> Apply | None:
         """Nothing to do: the newest line about each user is kept and never lies below the horizon."""

@@ -34,9 +34,10 @@ from core.hooks.manager import PluginManager
 from core.hooks.specs import contributions
 from core.ids import ServerName, UserId, server_of
 from core.rooms.access import RoomAccess
+from core.rooms.aggregates import BUNDLED
 from core.rooms.aliases import AliasChecks, Aliases
 from core.rooms.annotations import RelationRules
-from core.rooms.bundles import BUNDLED, RelationBundles
+from core.rooms.bundles import RelationBundles
 from core.rooms.complexity import JoinLimit, RoomComplexity
 from core.rooms.creation import RoomCreation
 from core.rooms.delayed_events import DelayedEvents, DelayLimits
