@@ -18,14 +18,6 @@ from tests.servers.trellis import free_port
 DEMO = Path(__file__).parents[2] / "contrib" / "demo"
 
 
-def three_ports():
-    """The first of three ports that are free now."""
-    while True:
-        first = free_port()
-        if first < 65_000 and all(_is_free(first + more) for more in (1, 2)):
-            return first
-
-
 def _is_free(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
@@ -34,7 +26,7 @@ def _is_free(port):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """The running demo: its folder and first port."""
-    folder, port = tmp_path_factory.mktemp("demo"), three_ports()
+    folder, port = tmp_path_factory.mktemp("demo"), free_port(following=2)
     env = {**os.environ, "DEMO_DIR": str(folder), "DEMO_PORT": str(port), "PYTHON": sys.executable}
     started = subprocess.run([DEMO / "start.sh"], env=env, capture_output=True, text=True, timeout=60)
     try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import yaml
 
-from tests.proxies.proxies import haproxy, nginx, program
+from tests.proxies.proxies import haproxy, nginx
 from tests.servers.remote import make_certificate, running
 from tests.servers.trellis import Server
 
@@ -36,7 +34,6 @@ def behind(tmp_path_factory):
 @pytest.fixture(scope="session", params=["nginx", "haproxy"])
 def proxy(request, tmp_path_factory, certificate, behind):
     """The sample configuration of each proxy, running."""
-    require(request.param)
     start = {"nginx": nginx, "haproxy": haproxy}[request.param]
     with start(tmp_path_factory.mktemp("proxy"), certificate, behind.port) as running_proxy:
         yield running_proxy
@@ -47,12 +44,3 @@ def remote(certificate):
     """A server that signs."""
     with running(certificate) as remote:
         yield remote
-
-
-def require(name: str) -> None:
-    """Skip where a proxy is not installed; fail where everything has to be."""
-    if program(name) is None:
-        reason = f"{name} is not installed"
-        if os.environ.get("REQUIRE_ALL"):
-            pytest.fail(reason)
-        pytest.skip(reason)

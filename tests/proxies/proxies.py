@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,14 +10,9 @@ import requests
 
 from tests.servers.remote import Certificate
 from tests.servers.trellis import ROOT, free_port
+from tests.services import program
 
 START_SECONDS = 10
-SBIN = "/usr/sbin"
-
-
-def program(name: str) -> str | None:
-    """Where a proxy is installed; None where it is not."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}{os.pathsep}{SBIN}")
 
 
 class Proxy:
@@ -74,7 +67,7 @@ def nginx(folder: Path, certificate: Certificate, server_port: int, replaced: di
     )
     config = folder / "nginx.conf"
     config.write_text(around)
-    return Proxy(folder, [str(program("nginx")), "-p", str(folder), "-c", str(config)], port, certificate)
+    return Proxy(folder, [program("nginx"), "-p", str(folder), "-c", str(config)], port, certificate)
 
 
 def haproxy(folder: Path, certificate: Certificate, server_port: int) -> Proxy:
@@ -94,7 +87,7 @@ def haproxy(folder: Path, certificate: Certificate, server_port: int) -> Proxy:
             },
         )
     )
-    return Proxy(folder, [str(program("haproxy")), "-f", str(config), "-db"], port, certificate)
+    return Proxy(folder, [program("haproxy"), "-f", str(config), "-db"], port, certificate)
 
 
 def _sample(name: str, replaced: dict[str, str]) -> str:

@@ -7,7 +7,6 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.proxies.conftest import require
 from tests.proxies.proxies import nginx
 from tests.servers.trellis import User
 
@@ -65,7 +64,6 @@ def test_a_waiting_sync_is_answered_when_its_time_is_over(through):
 
 
 def test_a_proxy_that_decodes_the_path_is_named_as_the_likely_cause(remote, tmp_path, certificate, behind):
-    require("nginx")
     mistake = {"proxy_pass http://trellis;": "proxy_pass http://trellis/;"}
     with nginx(tmp_path, certificate, behind.port, mistake) as decoding:
         answer = signed_get(remote, decoding, behind, "$a:b")
@@ -74,7 +72,6 @@ def test_a_proxy_that_decodes_the_path_is_named_as_the_likely_cause(remote, tmp_
 
 
 def test_a_proxy_that_changes_the_host_breaks_no_signature(remote, tmp_path, certificate, behind):
-    require("nginx")
     mistake = {"Host $http_host": "Host elsewhere.example"}
     with nginx(tmp_path, certificate, behind.port, mistake) as renaming:
         assert signed_get(remote, renaming, behind, "$a:b").status_code == 404

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,11 +26,19 @@ START_SECONDS = 110
 """A start takes 2 s of one core, which a machine with much else to do may spread over a minute; one that fails ends at once."""
 
 
-def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(following: int = 0) -> int:
+    """A TCP port that was free a moment ago, and so many after it. None of those from which the system takes the ports of
+    outgoing connections, one of which could have it before the server that it is for.
+    """
+    while True:
+        first = random.randrange(10_000, 32_000)
+        with ExitStack() as probes:
+            try:
+                for port in range(first, first + following + 1):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
 
 
 def base_config(folder: Path, port: int, database: dict | None = None) -> dict:

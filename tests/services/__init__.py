@@ -6,7 +6,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -30,14 +29,6 @@ def program(*names: str) -> str:
             return found
     lacking(f"{' or '.join(names)} is not installed")
     raise AssertionError("unreachable")
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services import free_port, program, start, stop, wait_until
+from tests.servers.trellis import free_port
+from tests.services import program, start, stop, wait_until
 
 
 @dataclass(frozen=True, slots=True)
