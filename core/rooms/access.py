@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from core.events.visibility import HistoryVisibility, history_visibility
 from core.graph.client_events import Viewer
 from core.graph.graph import Graph
 from core.graph.states import RoomState
-from core.ids import Requester, RoomId, RoomNid
+from core.graph.stored_event import StoredEvent
+from core.graph.viewing import Viewing
+from core.ids import EventId, Requester, RoomId, RoomNid
 from core.storage.memberships import Membership
 from core.storage.rooms import RoomName
 
@@ -93,6 +95,21 @@ class RoomAccess:
     def _was_joined(self, room: RoomNid, requester: Requester) -> bool:
         intervals = self._graph.states.membership_intervals(room, requester.user_nid)
         return any(membership == "join" for _, membership in intervals)
+
+
+def event_in_sight(
+    graph: Graph, viewing: Viewing, requester: Requester, room: RoomName, event_id: EventId
+) -> StoredEvent:
+    """An event of the room that the requester may see. Raises NotFound."""
+    stored = graph.events.by_id(event_id)
+    if (
+        stored is None
+        or stored.room_nid != room.room_nid
+        or not stored.is_visible
+        or not viewing.may_see(stored, requester.user_nid, requester.user_id)
+    ):
+        raise NotFound(f"There is no event {event_id} in this room that you can see.")
+    return stored
 
 
 def viewer_of(requester: Requester) -> Viewer:

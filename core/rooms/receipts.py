@@ -11,14 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from core.errors import InvalidParam, NotFound
+from core.errors import InvalidParam
 from core.graph.caches import ByteCache
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.graph.threads import thread_of
 from core.graph.viewing import Viewing
 from core.ids import EventId, EventNid, Requester, RoomId, RoomNid, UserId, UserNid
-from core.rooms.access import RoomAccess
+from core.rooms.access import RoomAccess, event_in_sight
 from core.rooms.edu_sink import EduSink
 from core.storage.log import Kind, LogReader
 from core.storage.receipts import MAIN, UNTHREADED, Receipt, ReceiptStore, ReceiptType
@@ -101,15 +101,7 @@ class Receipts:
 
     def visible_event(self, requester: Requester, room: RoomName, event_id: EventId) -> StoredEvent:
         """An event of the room that the requester may see. Raises NotFound."""
-        stored = self._graph.events.by_id(event_id)
-        if (
-            stored is None
-            or stored.room_nid != room.room_nid
-            or not stored.is_visible
-            or not self._viewing.may_see(stored, requester.user_nid, requester.user_id)
-        ):
-            raise NotFound(f"There is no event {event_id} in this room that you can see.")
-        return stored
+        return event_in_sight(self._graph, self._viewing, requester, room, event_id)
 
     def place(self, stored: StoredEvent) -> tuple[int, int, EventNid]:
         """Where an event stands among the events of its room; see core.storage.receipts."""

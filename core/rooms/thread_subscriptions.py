@@ -13,7 +13,7 @@ from core.graph.stored_event import StoredEvent
 from core.graph.threads import thread_of
 from core.graph.viewing import Viewing
 from core.ids import EventId, Position, Requester, RoomId
-from core.rooms.access import RoomAccess
+from core.rooms.access import RoomAccess, event_in_sight
 from core.storage.database import Database
 from core.storage.log import Kind, LogReader
 from core.storage.rooms import RoomName
@@ -103,12 +103,4 @@ class ThreadSubscriptions:
         return self._log.positions_of(Kind.EVENT, (cause.nid,)).get(cause.nid, 0)
 
     def _visible(self, requester: Requester, room: RoomName, event_id: EventId) -> StoredEvent:
-        stored = self._graph.events.by_id(event_id)
-        if (
-            stored is None
-            or stored.room_nid != room.room_nid
-            or not stored.is_visible
-            or not self._viewing.may_see(stored, requester.user_nid, requester.user_id)
-        ):
-            raise NotFound(f"There is no event {event_id} in this room that you can see.")
-        return stored
+        return event_in_sight(self._graph, self._viewing, requester, room, event_id)
