@@ -28,6 +28,8 @@ from core.storage.outbound_destinations import Told
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_REFUSAL_PAUSE_SECONDS = 600.0
 """How long a server is left alone at most that answers, and takes nothing."""
+TURN_SECONDS = 0.001
+"""No time at all would let other greenlets run, but look at no socket; idling lasts as long as the server is busy."""
 _CONTENTS_REFUSED = frozenset({400, 413})
 _KINDS = ("events", "devices", "messages", "edus")
 
@@ -45,7 +47,7 @@ class SharedLimits:
     def await_turn(self) -> None:
         """Return to one sender after another, each after everybody else's requests have been looked at."""
         with self._turn:
-            gevent.sleep(0)
+            gevent.sleep(TURN_SECONDS)
 
 
 class DestinationSender:

@@ -246,7 +246,7 @@ class RoomStates:
                 first = net.get((type_nid, key_nid))
                 net[type_nid, key_nid] = (old if first is None else first[0], new)
             if end < upto:
-                gevent.sleep(0)
+                gevent.idle()
         found: list[tuple[StateKey, EventNid | None, EventNid | None]] = []
         entries = iter(net.items())
         while chunk := list(islice(entries, CHANGES_AT_ONCE)):
@@ -257,7 +257,7 @@ class RoomStates:
                 if old != new
             ]
             if len(chunk) == CHANGES_AT_ONCE:
-                gevent.sleep(0)
+                gevent.idle()
         return found
 
     def _state(self, entries: StateMap, ref: StateRef | None) -> RoomState:
