@@ -23,7 +23,7 @@ from core.graph.missing import MissingEvents
 from core.graph.states import RoomState
 from core.graph.stored_event import StoredEvent
 from core.ids import EventId, RoomId, ServerName, UserId, UserNid, server_of
-from core.rooms.restricted_joins import RESTRICTED, RestrictedJoins, allowed_rooms
+from core.rooms.restricted_joins import RestrictedJoins, allowed_rooms, conditions_for
 from core.storage.outbound_relays import OutboundRelayStore
 from core.storage.rooms import RoomName
 
@@ -129,15 +129,12 @@ class Handshakes:
 
     def _authorizer(self, room: RoomName, state: RoomState, user_id: UserId) -> UserId | None:
         """Which of our users admits a restricted join; None where nobody has to."""
-        rules = state.event("m.room.join_rules")
-        if rules is None or rules.content.get("join_rule") not in RESTRICTED or not room.version.restricted_joins:
-            return None
-        member = state.event("m.room.member", user_id)
-        if member is not None and member.content.get("membership") in ("join", "invite"):
+        conditions = conditions_for(room, state, user_id)
+        if conditions is None:
             return None
         user_nid = self._graph.texts.find(user_id)
-        if user_nid is None or not self._restricted.is_met(rules.content, UserNid(user_nid)):
-            if all(self._knows(allowed) for allowed in allowed_rooms(rules.content)):
+        if user_nid is None or not self._restricted.is_met(conditions, UserNid(user_nid)):
+            if all(self._knows(allowed) for allowed in allowed_rooms(conditions)):
                 raise Forbidden(f"{user_id} is in none of the rooms whose members may join.")
             raise BadRequest(
                 "This server is not in all rooms whose members may join.", errcode="M_UNABLE_TO_AUTHORISE_JOIN"

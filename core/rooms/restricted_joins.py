@@ -29,13 +29,8 @@ class RestrictedJoins:
 
         In the latter case the auth rules refuse the join, and say why.
         """
-        rules = state.event("m.room.join_rules")
-        if rules is None or rules.content.get("join_rule") not in RESTRICTED or not room.version.restricted_joins:
-            return None
-        member = state.event("m.room.member", user_id)
-        if member is not None and member.content.get("membership") in ("join", "invite"):
-            return None
-        if not self.is_met(rules.content, user_nid):
+        conditions = conditions_for(room, state, user_id)
+        if conditions is None or not self.is_met(conditions, user_nid):
             return None
         return self.who_may_invite(room, state)
 
@@ -70,3 +65,13 @@ def allowed_rooms(rules: Mapping[str, Any]) -> Iterator[RoomId]:
             room_id = condition.get("room_id")
             if isinstance(room_id, str):
                 yield RoomId(room_id)
+
+
+def conditions_for(room: RoomName, state: RoomState, user_id: UserId) -> Mapping[str, Any] | None:
+    """The join rules that a user has to meet and somebody to vouch for; None where they may come in without."""
+    rules = state.event("m.room.join_rules")
+    if rules is None or rules.content.get("join_rule") not in RESTRICTED or not room.version.restricted_joins:
+        return None
+    member = state.event("m.room.member", user_id)
+    is_awaited = member is not None and member.content.get("membership") in ("join", "invite")
+    return None if is_awaited else rules.content
