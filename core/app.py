@@ -13,7 +13,7 @@ from core.api.client import versions, well_known
 from core.config import Config
 from core.federation.remote_profiles import FederatedProfiles
 from core.ids import ServerName
-from core.storage.consumers import Consumer, ConsumerRunner
+from core.storage.consumers import Consumer
 from core.web.edge import Edge
 from core.web.factory import create_app
 from core.web.settings import ListenerSettings, WebSettings
@@ -28,7 +28,7 @@ from core.wiring.encryption import build_encryption, device_departures
 from core.wiring.features import supported_features
 from core.wiring.federated_rooms import build_federated_rooms
 from core.wiring.federation import build_federation_ground, build_outbound, federation_ground_blueprints
-from core.wiring.ground import Ground, build_ground
+from core.wiring.ground import build_ground
 from core.wiring.housekeeping import build_housekeeping
 from core.wiring.media import build_media
 from core.wiring.notices import build_notices
@@ -102,7 +102,7 @@ class App:
             *auto_join(self.ground, self.accounts, self.rooms),
             self.media.references,
         ]
-        self._consumers = [_runner(self.ground, consumer) for consumer in consumers]
+        self._consumers = [self.ground.storage.runner(consumer) for consumer in consumers]
         if config.server.enable_metrics and self.ground.registry is not None:
             self._show_figures(self.ground.registry)
 
@@ -211,20 +211,6 @@ class App:
 def build(config: Config) -> App:
     """The server that `config` describes. Raises ConfigError, PluginError, SchemaError, DatabaseInUse, OSError."""
     return App(config)
-
-
-def _runner(ground: Ground, consumer: Consumer) -> ConsumerRunner:
-    storage = ground.storage
-    return ConsumerRunner(
-        consumer,
-        storage.log,
-        storage.log_keeper,
-        storage.tail,
-        storage.writer,
-        storage.cursors,
-        storage.notes,
-        storage.fence,
-    )
 
 
 def _web_settings(config: Config) -> WebSettings:

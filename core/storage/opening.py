@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from core.storage.compaction import LogKeeper
 from core.storage.configured import describe
 from core.storage.connections import SqliteSettings
+from core.storage.consumers import LINES_PER_BATCH, Consumer, ConsumerRunner
 from core.storage.cursors import CursorStore
 from core.storage.database import Database, Settings
 from core.storage.facts import FactStore
@@ -43,6 +44,17 @@ class Storage:
     fence: int
     """This opening's number: larger than that of every opening before it, restored backups included."""
     lease: FileLease | NamedLease
+
+    def runner(
+        self,
+        consumer: Consumer,
+        from_the_beginning: bool = True,
+        settle_s: float = 0.0,
+        lines_per_batch: int = LINES_PER_BATCH,
+    ) -> ConsumerRunner:
+        """What hands `consumer` the lines of the log, as this opening of the database; not started yet."""
+        parts = self.log, self.log_keeper, self.tail, self.writer, self.cursors, self.notes, self.fence
+        return ConsumerRunner(consumer, *parts, from_the_beginning, settle_s, lines_per_batch)
 
     def close(self) -> None:
         """Apply what waits, and give the database to the next owner."""

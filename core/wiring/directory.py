@@ -81,17 +81,7 @@ def build_directory(
     storage, graph, gate, name, settings = ground.storage, rooms.graph, accounts.gate, ground.server_name, ground.config
     elsewhere = FederatedDirectory(federation.graphs, federation.servers, federation.allowed)
     discovery, stats = Discovery(graph, Residents(graph, name)), RoomStatsStore(storage.database)
-    runner = ConsumerRunner(
-        RoomStatsConsumer(graph, discovery, stats),
-        storage.log,
-        storage.log_keeper,
-        storage.tail,
-        storage.writer,
-        storage.cursors,
-        storage.notes,
-        storage.fence,
-        settle_s=SETTLE_SECONDS,
-    )
+    runner = storage.runner(RoomStatsConsumer(graph, discovery, stats), settle_s=SETTLE_SECONDS)
     catch_up = CatchUp(runner, CATCH_UP_SECONDS)
     storage.tail.follow(catch_up.follow)
     public = PublicRooms(

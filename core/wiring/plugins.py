@@ -18,9 +18,7 @@ from core.hooks.specs import contributions, observers
 from core.ids import RoomId
 from core.rooms.gone import GoneRooms
 from core.rooms.room_view import GraphRoomView
-from core.storage.consumers import LINES_PER_BATCH, ConsumerRunner
-from core.storage.consumers import Consumer as FollowsTheLog
-from core.storage.opening import Storage
+from core.storage.consumers import ConsumerRunner
 from core.storage.receipts import ReceiptStore
 from core.sync.plugin_sections import PluginSync
 from core.wiring.accounts import AccountsPart
@@ -167,32 +165,10 @@ def _consumers(ground: Ground, rooms: RoomsPart) -> list[ConsumerRunner]:
     runners = []
     for one in found:
         consumer = PluginConsumer(plugins, one, translator, storage.log, storage.cursors)
-        runners.append(_runner(storage, consumer, consumer.is_from_start, consumer.batch_size, consumer.settle_seconds))
+        runners.append(storage.runner(consumer, consumer.is_from_start, consumer.settle_seconds, consumer.batch_size))
     if plugins.has(observers.room_gone):
-        runners.append(_runner(storage, GoneRooms(graph, plugins, ground.server_name)))
+        runners.append(storage.runner(GoneRooms(graph, plugins, ground.server_name), from_the_beginning=False))
     return runners
-
-
-def _runner(
-    storage: Storage,
-    consumer: FollowsTheLog,
-    from_start: bool = False,
-    batch_size: int = LINES_PER_BATCH,
-    settle_seconds: float = 0.0,
-) -> ConsumerRunner:
-    return ConsumerRunner(
-        consumer,
-        storage.log,
-        storage.log_keeper,
-        storage.tail,
-        storage.writer,
-        storage.cursors,
-        storage.notes,
-        storage.fence,
-        from_the_beginning=from_start,
-        lines_per_batch=batch_size,
-        settle_s=settle_seconds,
-    )
 
 
 def _refuse_two_of_a_name(found: Sequence[Contribution[Consumer]]) -> None:

@@ -87,17 +87,7 @@ def build_push(
     sender = None if http is None else PushSender(pusher_store, messages, http, writer, jitter_s=jitter_s)
     outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
     counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)
-    runner = ConsumerRunner(
-        counter,
-        storage.log,
-        storage.log_keeper,
-        storage.tail,
-        storage.writer,
-        storage.cursors,
-        storage.notes,
-        storage.fence,
-        settle_s=SETTLE_SECONDS,
-    )
+    runner = storage.runner(counter, settle_s=SETTLE_SECONDS)
     notifications = Notifications(
         NotificationStore(storage.database),
         counter,
