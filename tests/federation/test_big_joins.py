@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from urllib.parse import quote
 
 import gevent
@@ -25,16 +27,22 @@ def joined(user, room):
     return len(user.get(f"/v3/rooms/{quote(room.room_id)}/joined_members")["joined"])
 
 
+def stored_events(server):
+    """How many events the server's database has."""
+    with closing(sqlite3.connect(f"file:{server.folder / 'hs.db'}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT COUNT(*) FROM events").fetchone()[0]
+
+
 def test_a_join_that_was_killed_can_be_made_again(make_server, remote):
     server, room = make_server(), HostedRoom(remote, MEMBERS)
     room.answer()
     alice = server.register()
     joining = gevent.spawn(join, alice, room)
-    while not room.joins:
+    while stored_events(server) == 0:
         gevent.sleep(0.01)
-    gevent.sleep(0.3)
     server.kill()
     joining.join()
+    assert 0 < stored_events(server) < MEMBERS
     server.start()
     with pytest.raises(Refused):
         joined(alice, room)

@@ -21,6 +21,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SECRET = "secret-of-the-tests"
+WITHOUT_PRESENCE = '{"presence": {"not_types": ["m.presence"]}}'
 UNLIMITED = {"per_second": 1_000_000, "burst_count": 1_000_000}
 START_SECONDS = 110
 """A start takes 2 s of one core, which a machine with much else to do may spread over a minute; one that fails ends at once."""
@@ -232,3 +233,7 @@ class User:
     def sync(self, since: str | None = None, timeout: int = 0, **query: object) -> dict:
         """One sync."""
         return self.get("/v3/sync", timeout=timeout, **({"since": since} if since else {}), **query)
+
+    def wait(self, since: str, timeout: int = 20_000) -> dict:
+        """A sync that waits for news, of which presence is none: it is told to everybody now and then."""
+        return self.sync(since, timeout, filter=WITHOUT_PRESENCE)

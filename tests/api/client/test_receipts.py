@@ -63,7 +63,7 @@ def test_a_receipt_is_told_to_everybody_in_the_room_and_again_to_who_comes_later
 def test_a_waiting_sync_ends_with_a_receipt(alice, bob, room):
     event = alice.send(room)
     since = alice.sync()["next_batch"]
-    waiting = gevent.spawn(alice.sync, since, timeout=20_000)
+    waiting = gevent.spawn(alice.wait, since)
     gevent.sleep(0.05)
     read(bob, room, event)
     assert receipts(waiting.get(timeout=10), room) == {(event, "m.read", bob.user_id, None)}

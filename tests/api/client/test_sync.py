@@ -67,7 +67,7 @@ def test_the_same_token_gives_the_same_answer_again(alice, bob, room):
 
 def test_a_message_reaches_a_waiting_sync_within_milliseconds(alice, bob, room):
     token = alice.sync()["next_batch"]
-    waiting = gevent.spawn(lambda: (alice.sync(token, timeout=20_000), time.monotonic()))
+    waiting = gevent.spawn(lambda: (alice.wait(token), time.monotonic()))
     gevent.sleep(0.2)
     sent = time.monotonic()
     bob.send(room, "wake up")
@@ -81,7 +81,7 @@ def test_every_waiting_sync_of_a_room_is_woken(alice, server, room):
     for user in users:
         user.join(room)
     tokens = [user.sync()["next_batch"] for user in users]
-    waiting = [gevent.spawn(user.sync, token, 20_000) for user, token in zip(users, tokens, strict=True)]
+    waiting = [gevent.spawn(user.wait, token) for user, token in zip(users, tokens, strict=True)]
     gevent.sleep(0.2)
     alice.send(room, "all")
     assert [bodies(joined(one.get(timeout=10), room)) for one in waiting] == [["all"]] * 5
@@ -89,12 +89,12 @@ def test_every_waiting_sync_of_a_room_is_woken(alice, server, room):
 
 def test_a_waiting_sync_is_woken_by_an_invite_and_by_account_data(alice, bob):
     token = bob.sync()["next_batch"]
-    waiting = gevent.spawn(bob.sync, token, 20_000)
+    waiting = gevent.spawn(bob.wait, token)
     gevent.sleep(0.1)
     room = alice.create_room(invite=[bob.user_id])
     answer = waiting.get(timeout=10)
     assert list(answer["rooms"]["invite"]) == [room]
-    waiting = gevent.spawn(bob.sync, answer["next_batch"], 20_000)
+    waiting = gevent.spawn(bob.wait, answer["next_batch"])
     gevent.sleep(0.1)
     bob.put(f"/v3/user/{bob.user_id}/account_data/org.example", {"a": 1})
     assert waiting.get(timeout=10)["account_data"]["events"] == [{"type": "org.example", "content": {"a": 1}}]

@@ -44,12 +44,12 @@ def test_who_types_is_told_and_who_stops(alice, bob, room):
 
 def test_a_waiting_sync_is_told_of_the_beginning_and_of_the_end_of_the_time(alice, bob, room):
     since = alice.sync()["next_batch"]
-    waiting = gevent.spawn(alice.sync, since, timeout=20_000)
+    waiting = gevent.spawn(alice.wait, since)
     gevent.sleep(0.05)
     type_in(bob, room, timeout=1)
     answer = waiting.get(timeout=10)
     assert typing(answer, room) == [bob.user_id]
-    assert typing(alice.sync(answer["next_batch"], timeout=10_000), room) == []
+    assert typing(alice.wait(answer["next_batch"]), room) == []
 
 
 def test_typing_again_is_no_news(alice, bob, room):
