@@ -39,6 +39,9 @@ class _Known:
 class AccessTokens:
     """The gate's `TokenLookup`. Register `follow` with the log's tail."""
 
+    followed = (Kind.USER_STATUS,)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         store: AccessTokenStore,

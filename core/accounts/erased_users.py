@@ -12,6 +12,9 @@ from core.storage.users import UserStore
 class ErasedUsers:
     """Implements core.graph.erasure.ErasedUsers. Register `follow` with the log's tail."""
 
+    followed = (Kind.USER_STATUS,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, users: UserStore) -> None:
         self._users = users
         self._nids = frozenset(users.erased())

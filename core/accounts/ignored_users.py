@@ -22,6 +22,9 @@ _NOBODY: frozenset[UserId] = frozenset()
 class IgnoredUsers:
     """Lists of ignored users. `follow` must be given to the log's tail."""
 
+    followed = (Kind.ACCOUNT_DATA,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, store: AccountDataStore) -> None:
         self._store = store
         self._kept: OrderedDict[UserNid, frozenset[UserId]] = OrderedDict()

@@ -62,6 +62,9 @@ _EVERYBODY = _Rule(False, re.compile(".*", re.DOTALL), InviteVerdict.BLOCK)
 class InvitePermissions:
     """Answers whose invites a local user wants. `follow` must be given to the log's tail."""
 
+    followed = (Kind.ACCOUNT_DATA,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, store: AccountDataStore) -> None:
         self._store = store
         self._kept: OrderedDict[UserNid, _Rules] = OrderedDict()

@@ -51,6 +51,9 @@ class Avatars(Protocol):
 class Profiles:
     """Reads and changes profiles. Register `follow` with the log's tail."""
 
+    followed = (Kind.PROFILE,)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         server_name: ServerName,

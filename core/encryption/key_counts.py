@@ -27,7 +27,10 @@ NO_DEVICE: Fields = {"device_one_time_keys_count": b"{}", "device_unused_fallbac
 
 
 class KeyCounts:
-    """Follows the tail of the log: `tail.follow(counts.follow)`."""
+    """Follows the tail of the log: `tail.follow(counts.follow, counts.followed)`."""
+
+    followed = (Kind.ONE_TIME_KEYS, Kind.DEVICE_LIST)
+    """The kinds of lines it hears of."""
 
     def __init__(self, store: OneTimeKeyStore, devices: DeviceStore) -> None:
         self._store = store

@@ -15,7 +15,10 @@ KEPT_LINES = 20_000
 
 
 class RecentChanges:
-    """Follows the tail of the log: `tail.follow(recent.follow)`. `position` is where the tail stood then."""
+    """Follows the tail of the log: `tail.follow(recent.follow, recent.followed)`. `position` is where the tail stood then."""
+
+    followed = (Kind.DEVICE_LIST, Kind.STATE_DELTA)
+    """The kinds of lines it hears of."""
 
     def __init__(self, position: Position, kept: int = KEPT_LINES) -> None:
         self._floor: int = position

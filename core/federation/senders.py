@@ -37,6 +37,7 @@ from core.storage.rooms import RoomName
 from core.storage.transaction import Transaction
 
 LINES_PER_BATCH = 500
+ROUTED_KINDS = (Kind.EVENT, Kind.DEVICE_LIST)
 POSITIONS_PER_NOTE = 500
 """How far the position on record may lag behind."""
 RETRY_SECONDS = 1.0
@@ -82,6 +83,8 @@ class Senders:
         self._senders: dict[TextNid, DestinationSender] = {}
         self._by_name: dict[ServerName, DestinationSender] = {}
         self._routed = 0
+        self._noticed = 0
+        """Up to here lines have been announced."""
         self._noted = 0
         self._edus: deque[Callable[[], None]] = deque(maxlen=10_000)
         self._has_work = Signal()
@@ -104,7 +107,8 @@ class Senders:
             self._posted(server)
         for server in self._announcements.queue.servers():
             self._changed(server)
-        self._tail.follow(self._notice)
+        self._noticed = self._tail.position
+        self._tail.follow(self._notice, ROUTED_KINDS, self._passed)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
         self._besides = [gevent.spawn(self._announce)]
@@ -205,7 +209,16 @@ class Senders:
                 sender.has_device_changes()
 
     def _notice(self, lines: list[Line]) -> None:
+        self._noticed = lines[-1].position
         self._has_work.set()
+
+    def _passed(self, position: int) -> None:
+        """New lines, none of which is for others: where everything before them is routed, so are they."""
+        was_caught_up, self._noticed = self._routed == self._noticed, position
+        if was_caught_up:
+            self._routed = position
+        else:
+            self._has_work.set()
 
     def _revive(self, server: ServerName) -> None:
         sender = self._by_name.get(server)
@@ -228,7 +241,9 @@ class Senders:
     def _route(self) -> None:
         while self._routed < self._tail.position:
             upto = int(self._tail.position)
-            lines = self._log.lines(self._routed, upto, (Kind.EVENT, Kind.DEVICE_LIST), LINES_PER_BATCH)
+            wanted = (self._routed, upto, ROUTED_KINDS, LINES_PER_BATCH)
+            found = self._tail.remembered(*wanted)
+            lines = self._log.lines(*wanted) if found is None else found
             if len(lines) == LINES_PER_BATCH:
                 upto = lines[-1].position
             for line in lines:

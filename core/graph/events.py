@@ -29,6 +29,9 @@ _OVERHEAD_BYTES = 600
 class EventReader:
     """Stored events. What is not known is left out of answers that take many."""
 
+    followed = (Kind.REDACTED,)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self, database: Database, store: EventStore, rooms: RoomStore, texts: Interner, cache_bytes: int = CACHE_BYTES
     ) -> None:

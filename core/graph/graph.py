@@ -87,10 +87,10 @@ def build_graph(
     rooms, events, lines = RoomStore(database, writer), EventStore(database, writer), StateLineStore(database)
     edges, extremities = EdgeStore(database), ExtremityStore(database)
     reader = EventReader(database, events, rooms, texts, event_cache_bytes)
-    tail.follow(reader.follow)
+    tail.follow(reader.follow, reader.followed)
     states = StateReader(database, lines, state_cache_bytes)
     tips = TipReader(database, rooms, lines, extremities, reader, tip_cache_bytes)
-    tail.follow(tips.follow)
+    tail.follow(tips.follow, tips.followed)
     stores = GraphStores(
         rooms=rooms,
         events=events,

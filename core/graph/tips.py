@@ -65,6 +65,9 @@ class Tip:
 class TipReader:
     """Tips, from memory or from the database."""
 
+    followed = (Kind.EVENT, Kind.BACKFILL)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         database: Database,

@@ -41,6 +41,9 @@ Rules = dict[str, list[dict[str, Any]]]
 class PushRules:
     """Reads and changes rules. `follow` must be given to the log's tail."""
 
+    followed = (Kind.PUSH_RULES,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, store: PushRuleStore, writer: Writer, texts: Interner) -> None:
         self._store = store
         self._writer = writer

@@ -45,6 +45,9 @@ _Entry = tuple[int, Aggregate]
 class RelationBundles:
     """Implements core.graph.client_events.Bundles. `follow` must be given to the log's tail."""
 
+    followed = (Kind.EVENT, Kind.BACKFILL, Kind.REDACTED)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         store: RelatedEventStore,

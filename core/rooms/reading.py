@@ -31,6 +31,9 @@ MEMBERS_CACHE_BYTES = 4 * 1024 * 1024
 class Reading:
     """Reads states, members and events for a requester."""
 
+    followed = (Kind.REDACTED,)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         graph: Graph,

@@ -143,6 +143,9 @@ class TypingBook:
 class Typing:
     """Takes what local users say of themselves, and what other servers say; ends what nobody renews."""
 
+    followed = (Kind.EVENT,)
+    """The kinds of lines it hears of."""
+
     def __init__(
         self,
         access: RoomAccess,

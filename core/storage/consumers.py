@@ -113,7 +113,7 @@ class ConsumerRunner:
         self._written = found
         self._progress.reach(found)
         self._noticed = self._tail.position
-        self._tail.follow(self._notice)
+        self._tail.follow(self._notice, self.consumer.kinds, self._passed)
         self._notes.follow(self._unnoted)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
@@ -143,12 +143,15 @@ class ConsumerRunner:
         return self._progress.wait_for(position, timeout_s)
 
     def _notice(self, lines: list[Line]) -> None:
-        """New lines. Where everything before them is handled and none is of interest, there is nothing to look up."""
-        was_caught_up, upto = self.position == self._noticed, lines[-1].position
-        self._noticed = upto
-        kinds = self.consumer.kinds
-        if was_caught_up and not any(line.kind in kinds for line in lines):
-            self._progress.reach(upto)
+        """New lines, some of interest."""
+        self._noticed = lines[-1].position
+        self._has_work.set()
+
+    def _passed(self, position: Position) -> None:
+        """New lines, none of interest: where everything before them is handled there is nothing to look up."""
+        was_caught_up, self._noticed = self.position == self._noticed, position
+        if was_caught_up:
+            self._progress.reach(position)
         else:
             self._has_work.set()
 
@@ -186,7 +189,7 @@ class ConsumerRunner:
             self._move(upto, self.consumer.resynchronise(upto) or only_the_cursor)
         while self.position < self._tail.position and not self._stopping:
             upto = self._tail.position
-            lines = self._log.lines(self.position, upto, self.consumer.kinds, self._lines_per_batch)
+            lines = self._lines(upto)
             if len(lines) == self._lines_per_batch:
                 upto = lines[-1].position
             apply = self.consumer.handle(lines) if lines else None
@@ -194,6 +197,11 @@ class ConsumerRunner:
                 self._progress.reach(upto)
             else:
                 self._move(upto, apply)
+
+    def _lines(self, upto: Position) -> list[Line]:
+        wanted = (self.position, upto, self.consumer.kinds, self._lines_per_batch)
+        found = self._tail.remembered(*wanted)
+        return self._log.lines(*wanted) if found is None else found
 
     def _move(self, position: Position, apply: Apply) -> None:
         def job(transaction: Transaction) -> None:

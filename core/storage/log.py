@@ -8,9 +8,11 @@ past it. Event and delta lines live as long as what they point at; of other kind
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from core.ids import Position
 from core.storage.database import Database
@@ -20,6 +22,9 @@ from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, MatrixStringField, SmallIntegerField, Table
 
 logger = logging.getLogger(__name__)
+
+REMEMBERED_LINES = 1000
+"""So many of the newest lines are kept in memory, and up to twice as many for a while."""
 
 
 class Kind(IntEnum):
@@ -168,6 +173,14 @@ class LogReader:
         return dict(rows)
 
 
+class Follower(NamedTuple):
+    """Who is told of lines. See `LogTail.follow`."""
+
+    notice: Callable[[list[Line]], None]
+    kinds: frozenset[Kind]
+    passed: Callable[[Position], None] | None
+
+
 class LogTail:
     """Tells this process's followers of lines in position order, each once, right after they are committed.
 
@@ -176,30 +189,67 @@ class LogTail:
 
     def __init__(self, position: Position) -> None:
         self._progress = Progress(position)
-        self._followers: list[Callable[[list[Line]], None]] = []
+        self._followers: list[Follower] = []
+        self._newest: list[Line] = []
+        """The lines past `_floor`, for those who are nearly up to date."""
+        self._floor = position
 
     @property
     def position(self) -> Position:
         """Up to where everything has been announced."""
         return self._progress.position
 
-    def follow(self, follower: Callable[[list[Line]], None]) -> None:
-        """Call `follower(lines)` for each batch from now on; it must be quick and must not wait."""
-        self._followers.append(follower)
+    def follow(
+        self,
+        notice: Callable[[list[Line]], None],
+        kinds: Collection[Kind] = (),
+        passed: Callable[[Position], None] | None = None,
+    ) -> None:
+        """Call `notice(lines)` for each batch from now on that has lines of these kinds, or for every one.
 
-    def unfollow(self, follower: Callable[[list[Line]], None]) -> None:
-        """Stop calling `follower`."""
-        self._followers.remove(follower)
+        Where it has none, `passed` is called with the position of the last. Both must be quick and must not wait.
+        """
+        self._followers.append(Follower(notice, frozenset(kinds), passed))
+
+    def unfollow(self, notice: Callable[[list[Line]], None]) -> None:
+        """Stop calling this follower."""
+        self._followers = [one for one in self._followers if one.notice != notice]
 
     def feed(self, lines: list[Line], position: Position) -> None:
         """Announce committed lines, of which `position` is the last. A follower that raises is logged, and kept."""
-        for follower in self._followers if lines else ():
-            try:
-                follower(lines)
-            except Exception:
-                logger.exception("A follower of the log failed; what it keeps in memory may be stale.")
+        if lines:
+            self._remember(lines)
+            kinds = {line.kind for line in lines}
+            for follower in self._followers:
+                try:
+                    if not follower.kinds or not follower.kinds.isdisjoint(kinds):
+                        follower.notice(lines)
+                    elif follower.passed is not None:
+                        follower.passed(lines[-1].position)
+                except Exception:
+                    logger.exception("A follower of the log failed; what it keeps in memory may be stale.")
         self._progress.reach(position)
+
+    def remembered(self, since: int, upto: int, kinds: Collection[Kind], limit: int) -> list[Line] | None:
+        """As `LogReader.lines`, from memory; None where it does not reach back to `since`.
+
+        Lines that newer ones have taken the place of are still there.
+        """
+        if since < self._floor:
+            return None
+        first = bisect_right(self._newest, since, key=_position_of)
+        return [line for line in self._newest[first:] if line.kind in kinds and line.position <= upto][:limit]
+
+    def _remember(self, lines: list[Line]) -> None:
+        self._newest += lines
+        if len(self._newest) > 2 * REMEMBERED_LINES:
+            self._floor = self._newest[-REMEMBERED_LINES - 1].position
+            del self._newest[:-REMEMBERED_LINES]
 
     def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until lines up to `position` have been announced here; whether they were, in that time."""
         return self._progress.wait_for(position, timeout_s)
+
+
+def _position_of(line: Line) -> int:
+    return line.position

@@ -126,7 +126,7 @@ def build_accounts(
     account_data_store, filters = AccountDataStore(database), Filters(FilterStore(database), writer)
     erased = ErasedUsers(users)
     for follower in (tokens, profiles, erased):
-        storage.tail.follow(follower.follow)
+        storage.tail.follow(follower.follow, follower.followed)
     blueprints = [
         login.blueprint(signing_in, sessions, gate, name, _well_known(config)),
         logout.blueprint(sessions, tokens),

@@ -53,6 +53,9 @@ class DirectoryPart:
 class CatchUp:
     """Waits until the changes of state that were announced before are in the directory."""
 
+    followed = (Kind.STATE_DELTA,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, runner: ConsumerRunner, seconds: float) -> None:
         self._runner = runner
         self._seconds = seconds
@@ -83,7 +86,7 @@ def build_directory(
     discovery, stats = Discovery(graph, Residents(graph, name)), RoomStatsStore(storage.database)
     runner = storage.runner(RoomStatsConsumer(graph, discovery, stats), settle_s=SETTLE_SECONDS)
     catch_up = CatchUp(runner, CATCH_UP_SECONDS)
-    storage.tail.follow(catch_up.follow)
+    storage.tail.follow(catch_up.follow, catch_up.followed)
     public = PublicRooms(
         graph,
         stats,

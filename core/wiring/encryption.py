@@ -77,8 +77,8 @@ def build_encryption(
     recent = RecentChanges(storage.tail.position)
     lists = DeviceLists(DeviceListStore(database), interner, recent)
     counts = KeyCounts(one_time_keys, accounts.devices)
-    storage.tail.follow(recent.follow)
-    storage.tail.follow(counts.follow)
+    storage.tail.follow(recent.follow, recent.followed)
+    storage.tail.follow(counts.follow, counts.followed)
     count_section = KeyCountSection(counts)
     blueprints = [
         keys.blueprint(uploads, queries, claims, lists, _position_of, gate),

@@ -61,7 +61,7 @@ def build_push_rules(ground: Ground) -> PushRules:
     """Build the rules, which accounts show as account data, over an open database."""
     storage = ground.storage
     rules = PushRules(PushRuleStore(storage.database), storage.writer, storage.interner)
-    storage.tail.follow(rules.follow)
+    storage.tail.follow(rules.follow, rules.followed)
     return rules
 
 

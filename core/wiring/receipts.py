@@ -39,7 +39,7 @@ def build_receipts(
     reading = Receipts(graph, access, rooms.viewing, sync.receipt_store, storage.log, storage.writer, edus)
     markers = ReadMarkers(graph, access, reading, account_data, data_store)
     typists = Typing(access, sync.typing_book, edus, ground.server_name, graph.events.in_memory)
-    storage.tail.follow(typists.follow)
+    storage.tail.follow(typists.follow, typists.followed)
     blueprints = [
         receipts.blueprint(reading, markers, ground.activity, gate),
         read_markers.blueprint(reading, markers, gate),

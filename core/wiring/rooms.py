@@ -163,7 +163,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     creation = RoomCreation(graph, memberships, by_address, aliases, *stores, writer, profiles, plugins, name)
     reading = Reading(graph, access, viewing, client_events, elsewhere)
     for follower in (ignored, invite_permissions, bundles, reading):
-        storage.tail.follow(follower.follow)
+        storage.tail.follow(follower.follow, follower.followed)
     paging = Paging(graph, access, viewing, client_events, reading, storage.tail, ignored.of, elsewhere)
     pending = _pending_invites(ground, accounts, graph, residents, remote, profiles)
     return RoomsPart(

@@ -56,7 +56,7 @@ def build_sliding(
     database, log = storage.database, storage.log
     stamps, facts = BumpStamps(database, graph.events, graph.texts), RoomFacts(database, graph)
     for follower in (stamps, facts):
-        storage.tail.follow(follower.follow)
+        storage.tail.follow(follower.follow, follower.followed)
     to_device, device_lists, key_counts = encryption.sections
     subscriptions = ThreadSubscriptionStore(database)
     threads = ThreadSubscriptionSection(subscriptions, graph.rooms)

@@ -33,6 +33,9 @@ MAX_ROOMS = 100_000
 class BumpStamps:
     """The stamps of rooms. `follow` is a follower of the log."""
 
+    followed = (Kind.EVENT,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, database: Database, events: EventReader, texts: Interner) -> None:
         self._database = database
         self._events = events

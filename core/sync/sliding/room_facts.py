@@ -28,6 +28,9 @@ class Facts(NamedTuple):
 class RoomFacts:
     """Facts of current states. `follow` is a follower of the log."""
 
+    followed = (Kind.STATE_DELTA,)
+    """The kinds of lines it hears of."""
+
     def __init__(self, database: Database, graph: Graph) -> None:
         self._database = database
         self._graph = graph
