@@ -98,8 +98,8 @@ class Edge:
             start_response(answered, list(_NOT_OFFERED_HEADERS))
             body = () if method == "HEAD" else (_NOT_OFFERED,)
         elif (found := self._direct.find(method, path)) is not None:
-            endpoint, view = found
-            body = answer(view, environ, start)
+            endpoint = found.endpoint
+            body = answer(found, environ, start)
         else:
             body = self._inner(environ, start)
         self._finish(environ, endpoint, answered[:3], perf_counter() - began)

@@ -6,15 +6,16 @@ joined by NUL.
 
 from __future__ import annotations
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+import orjson
+from flask import Blueprint, Request
 
 from core.accounts.passwords import Passwords
 from core.accounts.registration import NewAccount, Registration
 from core.accounts.sessions import DeviceRequest
 from core.accounts.shared_secret import SharedSecret
 from core.ids import ServerName
-from core.web.schemas import JsonBool, JsonSchema, JsonString, json_reply, load
+from core.web.direct import direct
+from core.web.schemas import JsonBool, JsonSchema, JsonString, load
 
 
 class RegisterBody(JsonSchema):
@@ -37,14 +38,16 @@ def blueprint(
     bp, body_schema = Blueprint("admin_register", __name__), RegisterBody()
 
     @bp.get("/_synapse/admin/v1/register")
-    def get_nonce() -> ResponseReturnValue:
+    @direct
+    def get_nonce(asked: Request) -> bytes:
         """A nonce for one registration."""
-        return json_reply({"nonce": secret.nonce()})
+        return orjson.dumps({"nonce": secret.nonce()})
 
     @bp.post("/_synapse/admin/v1/register")
-    def post_register() -> ResponseReturnValue:
+    @direct
+    def post_register(asked: Request) -> bytes:
         """Make an account, and sign it in."""
-        body = load(body_schema, request)
+        body = load(body_schema, asked)
         fields = [body["username"], body["password"], "admin" if body["admin"] else "notadmin"]
         if body["user_type"]:
             fields.append(body["user_type"])
@@ -63,6 +66,6 @@ def blueprint(
         answer = {"user_id": user.user_id, "home_server": server_name}
         if session is not None:
             answer |= {"device_id": session.device_id, "access_token": session.access_token}
-        return json_reply(answer)
+        return orjson.dumps(answer)
 
     return bp

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, request
+import orjson
+from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 
 from core.encryption.claims import KeyClaims, checked_claims
@@ -14,6 +15,7 @@ from core.encryption.queries import KeyQueries, checked_wanted
 from core.encryption.uploads import KeyUploads
 from core.errors import BadJson, InvalidParam
 from core.ids import is_user_id
+from core.web.direct import direct
 from core.web.gate import Gate
 from core.web.json_body import kind_of, read_object
 from core.web.schemas import JsonSchema, QueryString, json_reply, load_query
@@ -43,35 +45,38 @@ def blueprint(
     bp, changes_query = Blueprint("client_keys", __name__), ChangesQuery()
 
     @bp.post("/_matrix/client/v3/keys/upload")
-    def upload() -> ResponseReturnValue:
+    @direct
+    def upload(asked: Request) -> bytes:
         """Publish keys of the device that asks."""
-        requester = gate.authenticate(request, allow_guest=True)
-        counts = uploads.upload(requester, read_object(request, may_be_empty=True))
-        return json_reply({"one_time_key_counts": {"signed_curve25519": 0, **counts}})
+        requester = gate.authenticate(asked, allow_guest=True)
+        counts = uploads.upload(requester, read_object(asked, may_be_empty=True))
+        return orjson.dumps({"one_time_key_counts": {"signed_curve25519": 0, **counts}})
 
     @bp.post("/_matrix/client/v3/keys/query")
-    def query() -> ResponseReturnValue:
+    @direct
+    def query(asked: Request) -> bytes:
         """The keys of some users' devices."""
-        requester = gate.authenticate(request, allow_guest=True)
-        body = read_object(request)
+        requester = gate.authenticate(asked, allow_guest=True)
+        body = read_object(asked)
         wanted = _by_user(body, "device_keys")
         for user_id, devices in wanted.items():
             if not isinstance(devices, list) or not all(isinstance(one, str) for one in devices):
                 raise BadJson(f"'device_keys.{user_id}' must be a list of device ids, not {kind_of(devices)}.")
-        return json_reply(queries.query(requester, checked_wanted(wanted), _timeout_ms(body)))
+        return queries.query(requester, checked_wanted(wanted), _timeout_ms(body))
 
     @bp.post("/_matrix/client/v3/keys/claim")
-    def claim() -> ResponseReturnValue:
+    @direct
+    def claim(asked: Request) -> bytes:
         """One-time keys for some devices."""
-        gate.authenticate(request, allow_guest=True)
-        body = read_object(request)
+        gate.authenticate(asked, allow_guest=True)
+        body = read_object(asked)
         wanted = _by_user(body, "one_time_keys")
         for user_id, devices in wanted.items():
             if not isinstance(devices, dict) or not all(isinstance(one, str) for one in devices.values()):
                 raise BadJson(f"'one_time_keys.{user_id}' must be an object of device ids and algorithms.")
         if sum(len(devices) for devices in wanted.values()) > MAX_QUERIED:
             raise InvalidParam(f"Keys of at most {MAX_QUERIED} devices may be claimed at once.")
-        return json_reply(claims.claim(checked_claims(wanted), _timeout_ms(body)))
+        return claims.claim(checked_claims(wanted), _timeout_ms(body))
 
     @bp.get("/_matrix/client/v3/keys/changes")
     def changes() -> ResponseReturnValue:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, request
+import orjson
+from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 
 from core.accounts.login import Login, Origin
 from core.accounts.sessions import DeviceRequest, Sessions
 from core.ids import DeviceId, ServerName
+from core.web.direct import direct
 from core.web.gate import Gate, client_address
 from core.web.json_body import read_object
 from core.web.schemas import JsonBool, JsonSchema, JsonString, json_reply, load, load_object
@@ -56,13 +58,14 @@ def blueprint(
         return json_reply({"flows": login.flows()})
 
     @bp.post("/_matrix/client/v3/login")
-    def post_login() -> ResponseReturnValue:
+    @direct
+    def post_login(asked: Request) -> bytes:
         """Sign in."""
-        ip = client_address(request)
+        ip = client_address(asked)
         gate.limit(ip, "rc_login.address")
-        body = read_object(request)
+        body = read_object(asked)
         wanted = device_request(body)
-        user, session = login.log_in(body, wanted, Origin(ip, request.environ.get("HTTP_USER_AGENT", "")))
+        user, session = login.log_in(body, wanted, Origin(ip, asked.environ.get("HTTP_USER_AGENT", "")))
         answer: dict[str, Any] = {
             "user_id": user.user_id,
             "device_id": session.device_id,
@@ -71,7 +74,7 @@ def blueprint(
         }
         if well_known is not None:
             answer["well_known"] = well_known
-        return json_reply(answer)
+        return orjson.dumps(answer)
 
     @bp.post("/_matrix/client/v3/refresh")
     def post_refresh() -> ResponseReturnValue:

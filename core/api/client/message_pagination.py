@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import orjson
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request
 from marshmallow.validate import OneOf, Range
 
 from core.events.event_filter import parse_room_event_filter
 from core.ids import EventId, RoomId
 from core.rooms.paging import Paging
+from core.web.direct import direct
 from core.web.gate import Gate
-from core.web.schemas import JsonSchema, QueryInt, QueryJson, QueryString, json_reply, load_query
+from core.web.schemas import JsonSchema, QueryInt, QueryJson, QueryString, load_query
 
 
 class MessagesQuery(JsonSchema):
@@ -40,10 +40,11 @@ def blueprint(paging: Paging, gate: Gate) -> Blueprint:
     )
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/messages")
-    def get_room_events(room_id: str) -> ResponseReturnValue:
+    @direct
+    def get_room_events(asked: Request, room_id: str) -> bytes:
         """A page of history."""
-        requester = gate.authenticate(request, allow_guest=True)
-        query = load_query(messages_query, request)
+        requester = gate.authenticate(asked, allow_guest=True)
+        query = load_query(messages_query, asked)
         start, stop = (
             None if query[key] is None else paging.token(RoomId(room_id), query[key]) for key in ("start", "stop")
         )
@@ -57,25 +58,23 @@ def blueprint(paging: Paging, gate: Gate) -> Blueprint:
             answer += [b',"end":', orjson.dumps(chunk.end)]
         if chunk.state:
             answer += [b',"state":[', b",".join(chunk.state), b"]"]
-        return json_reply(b"".join([*answer, b"}"]))
+        return b"".join([*answer, b"}"])
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/context/<event_id>")
-    def get_event_context(room_id: str, event_id: str) -> ResponseReturnValue:
+    @direct
+    def get_event_context(asked: Request, room_id: str, event_id: str) -> bytes:
         """An event and what is around it."""
-        requester = gate.authenticate(request, allow_guest=True)
-        query = load_query(context_query, request)
+        requester = gate.authenticate(asked, allow_guest=True)
+        query = load_query(context_query, asked)
         wanted = parse_room_event_filter(query["filter"])
         around = paging.context(requester, RoomId(room_id), EventId(event_id), query["limit"], wanted)
-        return json_reply(
-            b'{"event":%b,"events_before":[%b],"events_after":[%b],"state":[%b],"start":%b,"end":%b}'
-            % (
-                around.event,
-                b",".join(around.before),
-                b",".join(around.after),
-                b",".join(around.state),
-                orjson.dumps(around.start),
-                orjson.dumps(around.end),
-            )
+        return b'{"event":%b,"events_before":[%b],"events_after":[%b],"state":[%b],"start":%b,"end":%b}' % (
+            around.event,
+            b",".join(around.before),
+            b",".join(around.after),
+            b",".join(around.state),
+            orjson.dumps(around.start),
+            orjson.dumps(around.end),
         )
 
     return bp

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request
 
 from core.errors import InvalidParam
 from core.ids import EventId, RoomId, is_event_id
@@ -13,9 +12,9 @@ from core.rooms.read_markers import FULLY_READ, ReadMarkers
 from core.rooms.receipts import Receipts
 from core.storage.receipts import MAIN, UNTHREADED, ReceiptType
 from core.sync.activity import Activity
+from core.web.direct import direct
 from core.web.gate import Gate
 from core.web.json_body import read_object
-from core.web.schemas import Empty, dump
 
 TYPES = {"m.read": ReceiptType.PUBLIC, "m.read.private": ReceiptType.PRIVATE}
 
@@ -25,11 +24,12 @@ def blueprint(receipts: Receipts, markers: ReadMarkers, activity: Activity, gate
     bp = Blueprint("client_receipts", __name__)
 
     @bp.post("/_matrix/client/v3/rooms/<room_id>/receipt/<receipt_type>/<event_id>")
-    def post_receipt(room_id: str, receipt_type: str, event_id: str) -> ResponseReturnValue:
+    @direct
+    def post_receipt(asked: Request, room_id: str, receipt_type: str, event_id: str) -> bytes:
         """Say up to where the caller has read."""
-        requester = gate.authenticate(request)
+        requester = gate.authenticate(asked)
         activity.acted(requester)
-        body = read_object(request, may_be_empty=True)
+        body = read_object(asked, may_be_empty=True)
         if receipt_type == FULLY_READ:
             if "thread_id" in body:
                 raise InvalidParam(f"'thread_id' cannot be given with {FULLY_READ}, which has no threads.")
@@ -40,7 +40,7 @@ def blueprint(receipts: Receipts, markers: ReadMarkers, activity: Activity, gate
         else:
             allowed = ", ".join((*TYPES, FULLY_READ))
             raise InvalidParam(f"The receipt type is {receipt_type[:100]!r}; it must be one of {allowed}.")
-        return dump(Empty, {})
+        return b"{}"
 
     return bp
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+import orjson
+from flask import Blueprint, Request
 
 from core.api.client.delayed_events import asked_delay_ms
 from core.ids import EventId, RoomId
 from core.rooms.delayed_events import DelayedEvents
 from core.rooms.sending import Sending
 from core.sync.activity import Activity
+from core.web.direct import direct
 from core.web.gate import Gate
-from core.web.schemas import json_reply, read_json
+from core.web.schemas import read_json
 
 
 def blueprint(sending: Sending, delayed: DelayedEvents, activity: Activity, gate: Gate) -> Blueprint:
@@ -19,28 +20,30 @@ def blueprint(sending: Sending, delayed: DelayedEvents, activity: Activity, gate
     bp = Blueprint("client_room_send", __name__)
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/send/<event_type>/<txn_id>")
-    def send_message(room_id: str, event_type: str, txn_id: str) -> ResponseReturnValue:
+    @direct
+    def send_message(asked: Request, room_id: str, event_type: str, txn_id: str) -> bytes:
         """Send a message event, at once or after a delay."""
-        requester = gate.authenticate(request, allow_guest=True)
+        requester = gate.authenticate(asked, allow_guest=True)
         gate.limit(requester, "rc_message")
-        content = read_json(request)
-        delay_ms = asked_delay_ms(request)
+        content = read_json(asked)
+        delay_ms = asked_delay_ms(asked)
         if delay_ms is not None:
             draft = (event_type, None, content)
-            return json_reply({"delay_id": delayed.schedule(requester, RoomId(room_id), draft, delay_ms, txn_id)})
+            return orjson.dumps({"delay_id": delayed.schedule(requester, RoomId(room_id), draft, delay_ms, txn_id)})
         activity.acted(requester)
         return _sent(sending.send(requester, RoomId(room_id), event_type, content, txn_id))
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/redact/<event_id>/<txn_id>")
-    def redact_event(room_id: str, event_id: str, txn_id: str) -> ResponseReturnValue:
+    @direct
+    def redact_event(asked: Request, room_id: str, event_id: str, txn_id: str) -> bytes:
         """Redact an event."""
-        requester = gate.authenticate(request)
+        requester = gate.authenticate(asked)
         gate.limit(requester, "rc_message")
-        content = read_json(request)
+        content = read_json(asked)
         return _sent(sending.redact(requester, RoomId(room_id), EventId(event_id), content, txn_id))
 
     return bp
 
 
-def _sent(event_id: EventId) -> ResponseReturnValue:
-    return json_reply({"event_id": event_id})
+def _sent(event_id: EventId) -> bytes:
+    return orjson.dumps({"event_id": event_id})

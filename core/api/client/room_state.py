@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
@@ -13,6 +13,7 @@ from core.rooms.delayed_events import DelayedEvents
 from core.rooms.membership import Memberships
 from core.rooms.reading import Reading
 from core.rooms.sending import Sending
+from core.web.direct import direct
 from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryString, json_reply, load_query, read_json
 
@@ -56,9 +57,10 @@ def blueprint(
         return json_reply(encode(stored.content) if wanted == "content" else reading.render_one(requester, stored))
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/state")
-    def get_room_state(room_id: str) -> ResponseReturnValue:
+    @direct
+    def get_room_state(asked: Request, room_id: str) -> bytes:
         """The whole state."""
-        requester = gate.authenticate(request, allow_guest=True)
-        return json_reply(b"[" + b",".join(reading.state(requester, RoomId(room_id))) + b"]")
+        requester = gate.authenticate(asked, allow_guest=True)
+        return b"[" + b",".join(reading.state(requester, RoomId(room_id))) + b"]"
 
     return bp

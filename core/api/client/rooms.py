@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+import orjson
+from flask import Blueprint, Request
 from marshmallow.validate import OneOf
 
 from core.ids import EventId, RoomId
 from core.rooms.paging import Paging
 from core.rooms.reading import Reading
 from core.storage.memberships import MEMBERSHIPS
+from core.web.direct import direct
 from core.web.gate import Gate
-from core.web.schemas import JsonSchema, QueryString, json_reply, load_query
+from core.web.schemas import JsonSchema, QueryString, load_query
 
 
 class MembersQuery(JsonSchema):
@@ -27,31 +28,35 @@ def blueprint(reading: Reading, paging: Paging, gate: Gate) -> Blueprint:
     bp, members_query = Blueprint("client_rooms", __name__), MembersQuery()
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/event/<event_id>")
-    def get_one_room_event(room_id: str, event_id: str) -> ResponseReturnValue:
+    @direct
+    def get_one_room_event(asked: Request, room_id: str, event_id: str) -> bytes:
         """One event."""
-        requester = gate.authenticate(request, allow_guest=True)
+        requester = gate.authenticate(asked, allow_guest=True)
         stored = reading.event(requester, RoomId(room_id), EventId(event_id))
-        return json_reply(reading.render_one(requester, stored))
+        return reading.render_one(requester, stored)
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/members")
-    def get_members_by_room(room_id: str) -> ResponseReturnValue:
+    @direct
+    def get_members_by_room(asked: Request, room_id: str) -> bytes:
         """The member events."""
-        requester = gate.authenticate(request, allow_guest=True)
-        query = load_query(members_query, request)
+        requester = gate.authenticate(asked, allow_guest=True)
+        query = load_query(members_query, asked)
         at = None if query["at"] is None else paging.token(RoomId(room_id), query["at"])
         chunk = reading.members(requester, RoomId(room_id), query["membership"], query["not_membership"], at)
-        return json_reply(b'{"chunk":[' + b",".join(chunk) + b"]}")
+        return b'{"chunk":[' + b",".join(chunk) + b"]}"
 
     @bp.get("/_matrix/client/v3/rooms/<room_id>/joined_members")
-    def get_joined_members_by_room(room_id: str) -> ResponseReturnValue:
+    @direct
+    def get_joined_members_by_room(asked: Request, room_id: str) -> bytes:
         """Who is in the room."""
-        requester = gate.authenticate(request, allow_guest=True)
-        return json_reply(b'{"joined":%b}' % reading.joined_members(requester, RoomId(room_id)))
+        requester = gate.authenticate(asked, allow_guest=True)
+        return b'{"joined":%b}' % reading.joined_members(requester, RoomId(room_id))
 
     @bp.get("/_matrix/client/v3/joined_rooms")
-    def get_joined_rooms() -> ResponseReturnValue:
+    @direct
+    def get_joined_rooms(asked: Request) -> bytes:
         """The rooms one is in."""
-        requester = gate.authenticate(request, allow_guest=True)
-        return json_reply({"joined_rooms": reading.joined_rooms(requester)})
+        requester = gate.authenticate(asked, allow_guest=True)
+        return orjson.dumps({"joined_rooms": reading.joined_rooms(requester)})
 
     return bp

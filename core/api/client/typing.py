@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Request
 from marshmallow.validate import Range
 
 from core.ids import RoomId, UserId
 from core.rooms.typing import Typing
 from core.sync.activity import Activity
+from core.web.direct import direct
 from core.web.gate import Gate
-from core.web.schemas import Empty, JsonBool, JsonInt, JsonSchema, dump, load
+from core.web.schemas import JsonBool, JsonInt, JsonSchema, load
 
 
 class TypingBody(JsonSchema):
@@ -25,11 +25,12 @@ def blueprint(typing: Typing, activity: Activity, gate: Gate) -> Blueprint:
     bp, body = Blueprint("client_typing", __name__), TypingBody()
 
     @bp.put("/_matrix/client/v3/rooms/<room_id>/typing/<user_id>")
-    def put_typing(room_id: str, user_id: str) -> ResponseReturnValue:
+    @direct
+    def put_typing(asked: Request, room_id: str, user_id: str) -> bytes:
         """Say whether the caller is typing."""
-        requester = gate.authenticate(request)
+        requester = gate.authenticate(asked)
         activity.acted(requester)
-        typing.set(requester, RoomId(room_id), UserId(user_id), **load(body, request))
-        return dump(Empty, {})
+        typing.set(requester, RoomId(room_id), UserId(user_id), **load(body, asked))
+        return b"{}"
 
     return bp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -27,6 +28,11 @@ def _raising(error: Exception) -> direct:
         raise error
 
     return view
+
+
+@direct
+def repeats(asked: Request, **parameters: str) -> bytes:
+    return json.dumps({"flask": has_request_context(), **parameters}).encode()
 
 
 @direct
@@ -82,3 +88,32 @@ def test_a_direct_view_is_counted_under_its_own_name() -> None:
 def test_a_listener_that_does_not_offer_the_path_has_no_direct_view_either(client_of) -> None:
     settings = WebSettings(default_listener=ListenerSettings(resources=frozenset({"federation"})))
     assert client_of({"/_matrix/client/x": says_who_calls}, settings).get("/_matrix/client/x").status_code == 404
+
+
+ROUTES = {"/rooms/<room>/state": repeats, "/rooms/<room>/state/<kind>": repeats}
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/rooms/%21a%2Fb:c/state", {"room": "!a/b:c"}),
+        ("/rooms/!a:c/state/m.room.topic?x=/y", {"room": "!a:c", "kind": "m.room.topic"}),
+        ("/rooms/state/state/%C3%A4", {"room": "state", "kind": "ä"}),
+    ],
+)
+def test_parameters_of_the_path_arrive_decoded(client_of, path, parameters) -> None:
+    assert client_of(ROUTES).get(path).json == {"flask": False, **parameters}
+
+
+@pytest.mark.parametrize("path", ["/rooms//state", "/rooms/!a:c/state/", "/rooms/!a:c/state/a/b", "/rooms/%ff/state"])
+def test_a_path_that_does_not_fit_is_answered_as_by_flask(client_of, path) -> None:
+    direct_answer = client_of(ROUTES).get(path)
+    plain = client_of({rule: lambda **parameters: repeats(**parameters) for rule in ROUTES}).get(path)
+    assert (direct_answer.status_code, direct_answer.data) == (plain.status_code, plain.data)
+
+
+def test_of_two_views_the_one_that_spells_out_more_is_meant(client_of) -> None:
+    client = client_of({"/a/<x>/<y>": repeats, "/a/<x>/z": repeats, "/a/b/<z>": repeats})
+    assert client.get("/a/1/z").json == {"flask": False, "x": "1"}
+    assert client.get("/a/1/2").json == {"flask": False, "x": "1", "y": "2"}
+    assert client.get("/a/b/z").json == {"flask": False, "z": "z"}
