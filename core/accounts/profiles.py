@@ -28,8 +28,8 @@ MAX_KEY_BYTES = 255
 MAX_KEPT = 20_000
 """Profiles kept in memory; the oldest tenth goes first."""
 
-_KEY = re.compile(r"avatar_url|displayname|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
-_MXC = re.compile(r"mxc://[^/?#\s]+/[A-Za-z0-9_-]+")
+_KEY = re.compile(r"[a-z][a-z0-9_.-]*")
+MAX_AVATAR_BYTES = 1_000
 _TEXTS = frozenset({"displayname", "avatar_url", "m.tz"})
 _REMOVED_BY_EMPTY = frozenset({"displayname", "avatar_url"})
 
@@ -193,11 +193,14 @@ def _check_key(key: str) -> None:
             f"The name of a profile field must not be longer than {MAX_KEY_BYTES} bytes.", errcode="M_KEY_TOO_LARGE"
         )
     if _KEY.fullmatch(key) is None:
-        raise InvalidParam("A profile field is displayname, avatar_url, or a name such as org.example.job_title.")
+        raise InvalidParam(
+            "The name of a profile field, such as org.example.job_title, begins with a letter from a to z "
+            "and has only those letters, digits, '-', '_' and '.'."
+        )
 
 
 def _check_value(key: str, value: Any) -> None:
     if key in _TEXTS and not isinstance(value, str):
         raise InvalidParam(f"'{key}' must be a string.")
-    if key == "avatar_url" and value and _MXC.fullmatch(value) is None:
-        raise InvalidParam("'avatar_url' must be the mxc:// URI of an uploaded file, or empty.")
+    if key == "avatar_url" and len(value.encode("utf-8", "surrogatepass")) > MAX_AVATAR_BYTES:
+        raise InvalidParam(f"'avatar_url' must be a URI of at most {MAX_AVATAR_BYTES} bytes, or empty.")

@@ -1,7 +1,7 @@
 """Event filters: what a client wants of a sync or a page of messages. Read strictly once, then asked for each event.
 
 Spec: Client-Server API, "Filtering"; `related_by_rel_types` and `related_by_senders` are MSC3440's, which clients with
-threads send.
+threads send. `rel_types` and `not_rel_types` are MSC3874's, and still have the prefix of a proposal.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class RoomEventFilter(EventFilter):
     unread_thread_notifications: bool = False
     related_by_rel_types: frozenset[str] | None = None
     related_by_senders: frozenset[str] | None = None
+    rel_types: frozenset[str] | None = None
+    not_rel_types: frozenset[str] = frozenset()
 
     def wants_room(self, room_id: str) -> bool:
         """Whether events of the room may match at all."""
@@ -95,7 +97,19 @@ class RoomEventFilter(EventFilter):
             return False
         if self.contains_url is not None and ("url" in content) is not self.contains_url:
             return False
+        if not self._wants_own_relation(content):
+            return False
         return not self.judges_relations or any(self._wants_relation(*relation) for relation in related_by())
+
+    def _wants_own_relation(self, content: Mapping[str, Any]) -> bool:
+        """Whether the way in which the event itself relates to another, if it does, is wanted."""
+        if self.rel_types is None and not self.not_rel_types:
+            return True
+        relation = content.get("m.relates_to")
+        rel_type = relation.get("rel_type") if isinstance(relation, Mapping) else None
+        if not isinstance(rel_type, str):
+            return self.rel_types is None
+        return rel_type not in self.not_rel_types and (self.rel_types is None or rel_type in self.rel_types)
 
     def _wants_relation(self, rel_type: str, sender: str) -> bool:
         types, senders = self.related_by_rel_types, self.related_by_senders
@@ -190,6 +204,8 @@ def _parse(kind: type[T], body: object, name: str) -> T:
         "unread_thread_notifications": _flag(given, "unread_thread_notifications", where),
         "related_by_rel_types": _set(_texts(given, "related_by_rel_types", where)),
         "related_by_senders": _ids(given, "related_by_senders", where, "@"),
+        "rel_types": _set(_texts(given, "org.matrix.msc3874.rel_types", where)),
+        "not_rel_types": _set(_texts(given, "org.matrix.msc3874.not_rel_types", where)),
     }
     known = {one.name for one in fields(kind)}
     return kind(**{key: value for key, value in values.items() if key in known and value is not None})
@@ -202,12 +218,13 @@ def _object(value: object, name: str) -> Mapping[str, Any]:
 
 
 def _limit(given: Mapping[str, Any], where: str) -> int | None:
+    """The limit that was given. 0, which the specification does not allow but clients send, asks for as little as can be."""
     value = given.get("limit")
     if value is None and "limit" not in given:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise BadJson(f"{where}limit is {value!r}; it must be an integer greater than 0.")
-    return value
+    return max(1, value)
 
 
 def _flag(given: Mapping[str, Any], key: str, where: str) -> bool | None:

@@ -60,7 +60,9 @@ def rule_from(kind: str, rule_id: str, body: Mapping[str, Any]) -> dict[str, Any
             raise MissingParam("'pattern' is required for a content rule.")
         rule["pattern"] = _pattern(body["pattern"], "pattern")
     elif kind in ("override", "underride"):
-        rule["conditions"] = _conditions(body.get("conditions", []))
+        if "conditions" not in body:
+            raise MissingParam(f"'conditions' is required for an {kind} rule; an empty list always holds.")
+        rule["conditions"] = _conditions(body["conditions"])
     return rule
 
 

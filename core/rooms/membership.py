@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.accounts.invite_permission import InvitePermissions, InviteVerdict
-from core.errors import BadRequest, Forbidden, NotFound
+from core.errors import BadJson, BadRequest, Forbidden
 from core.graph.drafts import Draft
 from core.graph.graph import Graph
 from core.graph.states import RoomState
@@ -27,6 +27,7 @@ from core.rooms.remote_rooms import RemoteRooms
 from core.rooms.residents import Residents
 from core.rooms.restricted_joins import RestrictedJoins
 from core.rooms.room_view import GraphRoomView
+from core.storage.memberships import MEMBERSHIPS
 from core.storage.rooms import RoomName
 
 
@@ -174,12 +175,12 @@ class Memberships:
         self._send(room, requester.user_id, target, _with_reason({"membership": "ban"}, reason))
 
     def unban(self, requester: Requester, room_id: RoomId, target: UserId, reason: str | None = None) -> None:
-        """Lift a ban. Raises Forbidden where there is none."""
+        """Lift a ban. Raises Forbidden, as `M_BAD_STATE`, where there is none."""
         _require_user_id(target)
         room = self._access.joined(requester, room_id)
         current = self._member(room, target)
         if current is None or _membership(current) != "ban":
-            raise Forbidden(f"{target} is not banned from the room.")
+            raise Forbidden(f"{target} is not banned from the room.", errcode="M_BAD_STATE")
         self._send(room, requester.user_id, target, _with_reason({"membership": "leave"}, reason))
 
     def knock(
@@ -196,17 +197,21 @@ class Memberships:
         return room_id
 
     def forget(self, requester: Requester, room_id: RoomId) -> None:
-        """Stop remembering a room one has left. Raises BadRequest for a room one is still in."""
+        """Stop remembering a room one has left; where there is nothing to remember, this is done already.
+
+        Raises BadRequest for a room one is still in.
+        """
         room = self._graph.rooms.find(room_id)
-        if room is None or self._graph.memberships.of(room.room_nid, requester.user_nid) is None:
-            raise NotFound(f"You were never in room {room_id}.")
-        self._graph.members.forget(room.room_nid, requester.user_nid)
+        if room is not None:
+            self._graph.members.forget(room.room_nid, requester.user_nid)
 
     def set_by_state(
         self, requester: Requester, room_id: RoomId, target: UserId, content: Mapping[str, Any]
     ) -> EventId:
         """Send a member event as a client wrote it (PUT …/state/m.room.member), as the operation that it amounts to."""
         wanted = content.get("membership")
+        if wanted not in MEMBERSHIPS[1:]:
+            raise BadJson(f"'membership' must be one of {', '.join(MEMBERSHIPS[1:])}.")
         if wanted == "join" and target == requester.user_id:
             content = self._profiles.in_room(target, content)
         room = self._access.known(room_id)

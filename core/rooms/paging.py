@@ -121,6 +121,7 @@ class Paging:
         if wanted.lazy_load_members:
             senders = {stored.sender for stored in (*before, target, *after)}
             state = [one for one in state if one.type != "m.room.member" or one.state_key in senders]
+        state = [one for one in state if wanted.matches_event(one.type, one.sender, room_id, one.content)]
         viewer = viewer_of(requester)
         return Surroundings(
             self._client_events.render((target,), viewer)[0],

@@ -30,6 +30,8 @@ from core.storage.rooms import RoomName
 
 REDACTIONS_AT_ONCE = 50
 """So many related events are redacted in one transaction."""
+_NOT_REDACTED = ("m.room.create", "m.room.server_acl")
+"""Without its `room_version` a room is of another version to whoever joins; without its access list it is closed to all."""
 _WITH_REL_TYPES = ("org.matrix.msc3912.with_relations", "with_rel_types")
 """What a redaction says about related events: by the name that clients use today, and by the proposal's final one."""
 
@@ -52,9 +54,12 @@ class Sending:
         self._relations = relations
 
     def send(
-        self, requester: Requester, room_id: RoomId, event_type: str, content: Mapping[str, Any], txn_id: str
+        self, requester: Requester, room_id: RoomId, event_type: str, content: Mapping[str, Any], txn_id: str | None
     ) -> EventId:
-        """Send a message event; the id of the event, which a repeated request made before. Raises MatrixError."""
+        """Send a message event; the id of the event, which a repeated request made before. Raises MatrixError.
+
+        Requests without a transaction id, as old clients make them, are each a new one.
+        """
         redacts = content.get("redacts") if event_type == "m.room.redaction" else None
         if redacts is not None and not isinstance(redacts, str):
             raise BadJson("'redacts' must be the id of an event.")
@@ -63,11 +68,13 @@ class Sending:
             target = self._graph.events.by_id(EventId(redacts))
             if target is not None and target.room_nid == room.room_nid and not self._may_redact(requester, target):
                 raise Forbidden(f"You may not redact {redacts}: it is not yours, and your power level is too low.")
+            if target is not None:
+                _check_redactable(target)
             content = _without_redacts(content)
         draft = Draft(event_type, requester.user_id, content, redacts=EventId(redacts) if redacts else None)
         transaction = _transaction(requester, f"send/{room_id}/{event_type}", txn_id)
         if "m.relates_to" in content:
-            sent = self._graph.write.find_sent(transaction)
+            sent = None if transaction is None else self._graph.write.find_sent(transaction)
             if sent is not None:
                 return sent.event_id
             self._access.joined(requester, room_id)
@@ -75,7 +82,7 @@ class Sending:
         return self._send(requester, room, draft, transaction)
 
     def redact(
-        self, requester: Requester, room_id: RoomId, event_id: EventId, content: Mapping[str, Any], txn_id: str
+        self, requester: Requester, room_id: RoomId, event_id: EventId, content: Mapping[str, Any], txn_id: str | None
     ) -> EventId:
         """Redact an event of the room, and what relates to it where the content asks for that (MSC3912).
 
@@ -89,6 +96,7 @@ class Sending:
             raise Forbidden("Suspended users may not redact what others sent.", errcode="M_USER_SUSPENDED")
         if not self._may_redact(requester, target):
             raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
+        _check_redactable(target)
         with_rel_types = _with_rel_types(content)
         content = {key: value for key, value in _without_redacts(content).items() if key not in _WITH_REL_TYPES}
         draft = Draft("m.room.redaction", requester.user_id, content, redacts=event_id)
@@ -177,6 +185,15 @@ def check_draft(draft: Draft) -> None:
             raise TooLarge(f"The event's {name} is longer than {MAX_FIELD_BYTES} bytes.")
 
 
+def check_message(event_type: str, content: Mapping[str, Any]) -> None:
+    """Raise BadJson for a message that clients could not show. Spec: Client-Server API, "Instant Messaging"."""
+    if event_type != "m.room.message":
+        return
+    for key in ("msgtype", "body"):
+        if not isinstance(content.get(key), str):
+            raise BadJson(f"A message needs '{key}', a string.")
+
+
 def check_levels(content: Mapping[str, Any]) -> None:
     """Raise BadJson for power levels that are no integers: what some room versions bear is not for new events."""
     for name in LEVELS:
@@ -210,6 +227,12 @@ def draft_event(room: RoomName, draft: Draft) -> Event:
     )
 
 
+def _check_redactable(target: StoredEvent) -> None:
+    """Raise Forbidden for events whose redaction would break their room, whatever the levels say."""
+    if target.is_state and target.type in _NOT_REDACTED:
+        raise Forbidden(f"Events of the type {target.type} cannot be redacted: the room would not work without them.")
+
+
 def _with_rel_types(content: Mapping[str, Any]) -> frozenset[str]:
     """The relation types that are to be redacted too; '*' stands for all. Raises BadJson."""
     listed: Any = next((content[key] for key in _WITH_REL_TYPES if key in content), [])
@@ -223,5 +246,7 @@ def _without_redacts(content: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key != "redacts"}
 
 
-def _transaction(requester: Requester, path: str, txn_id: str) -> TransactionId:
+def _transaction(requester: Requester, path: str, txn_id: str | None) -> TransactionId | None:
+    if txn_id is None:
+        return None
     return TransactionId(requester.user_nid, scope_of(requester), txn_id, path)

@@ -65,11 +65,7 @@ __all__ = [
 
 
 class JsonSchema(Schema):
-    """A schema that ignores keys it does not know, nested ones included.
-
-    With `class Meta(JsonSchema.Meta): missing_error = MissingParam` a required key that is missing is answered with
-    that error instead of `M_BAD_JSON`, for the endpoints whose specification says so.
-    """
+    """A schema that ignores keys it does not know, nested ones included."""
 
     class Meta:
         unknown = EXCLUDE
@@ -94,7 +90,7 @@ def load(schema: Schema, request: Request, max_bytes: int = MAX_BODY_BYTES) -> d
     """The checked values of the JSON object in the body, under the schema's own names.
 
     No body at all counts as `{}`, which passes where no key is required.
-    Raises: `TooLarge`, `NotJson`, `BadJson` or the schema's `missing_error`.
+    Raises: `TooLarge`, `NotJson`, `BadJson`, and `MissingParam` where nothing is wrong but that a key is missing.
     """
     return load_object(schema, read_object(request, max_bytes, may_be_empty=True))
 
@@ -104,7 +100,7 @@ def load_object(schema: Schema, obj: dict[str, Any]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(obj, unknown=EXCLUDE)
     except ValidationError as error:
-        raise _refusal(error, BadJson, getattr(schema.Meta, "missing_error", BadJson)) from error
+        raise _refusal(error, BadJson, MissingParam) from error
     return loaded
 
 

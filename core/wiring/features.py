@@ -16,6 +16,7 @@ UNSTABLE_FEATURES = {
     "org.matrix.msc3856.stable": True,  # the list of threads
     "org.matrix.msc3771": True,  # receipts in threads
     "org.matrix.msc3773": True,  # what is unread, by thread
+    "org.matrix.msc3874": True,  # history by kind of relation
     "org.matrix.msc3912": True,  # redactions with related events
     "org.matrix.msc3916.stable": True,  # media for those who sign in
     "org.matrix.msc3952_intentional_mentions": True,

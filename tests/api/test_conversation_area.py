@@ -175,7 +175,7 @@ WRONG: dict[str, list[Ask]] = {
         Ask(None, 403, "M_FORBIDDEN", by="bob"),
     ],
     "inviteUser": [
-        Ask({}, 400, "M_BAD_JSON"),
+        Ask({}, 400, "M_MISSING_PARAM"),
         Ask({"user_id": "bob"}, 400, "M_BAD_JSON"),
         Ask({"user_id": "@x:y"}, 403, "M_FORBIDDEN", by="bob", path={"roomId": "secretRoom"}),
     ],
@@ -228,13 +228,15 @@ WRONG: dict[str, list[Ask]] = {
         Ask(b"hello", 400, "M_NOT_JSON"),
         Ask({"body": "x" * 70_000}, 413, "M_TOO_LARGE"),
         Ask({"x": 1.5}, 400, "M_BAD_JSON"),
+        Ask({"body": "x"}, 400, "M_BAD_JSON"),
+        Ask({"msgtype": "m.text", "body": 5}, 400, "M_BAD_JSON"),
         Ask(TEXT, 403, "M_FORBIDDEN", by="bob", path={"roomId": "secretRoom"}),
     ],
     "setRoomStateWithKey": [
         Ask({"topic": "x"}, 403, "M_FORBIDDEN", by="bob"),
         Ask({"users": {"@a:b.org": "50"}}, 400, "M_BAD_JSON", path={"eventType": "m.room.power_levels"}),
         Ask({}, 413, "M_TOO_LARGE", path={"stateKey": "k" * 300}),
-        Ask({"membership": "dancing"}, 403, "M_FORBIDDEN", path={"eventType": "m.room.member", "stateKey": "userId"}),
+        Ask({"membership": "dancing"}, 400, "M_BAD_JSON", path={"eventType": "m.room.member", "stateKey": "userId"}),
     ],
     "getOneRoomEvent": [
         Ask(None, 404, "M_NOT_FOUND", path={"eventId": "$nothing"}),

@@ -71,7 +71,7 @@ RIGHT: dict[str, Any] = {
     "setAccountDataPerRoom": Ask({"a": 1}),
     "getAccountDataPerRoom": Ask(),
     "ban": lambda talk: Ask(_member(talk)),
-    "unban": lambda talk: [Ask(_member(talk), 403, "M_FORBIDDEN")],
+    "unban": lambda talk: [Ask(_member(talk), 403, "M_BAD_STATE")],
     "setRoomAlias": lambda talk: [
         Ask({"room_id": talk.parts["roomId"]}, path={"roomAlias": "freeAlias"}),
         Ask({"room_id": talk.parts["roomId"]}, 409, "M_UNKNOWN", path={"roomAlias": "freeAlias"}),
@@ -148,12 +148,12 @@ WRONG: dict[str, list[Ask]] = {
         Ask(None, 400, "M_INVALID_PARAM", path={"roomId": "nonsense"}),
         Ask(None, 404, "M_NOT_FOUND", path={"type": "org.none"}),
     ],
-    "ban": [Ask({"user_id": "@x:example.org"}, 403, "M_FORBIDDEN", by="bob"), Ask({}, 400, "M_BAD_JSON")],
-    "unban": [Ask({"user_id": "@x:example.org"}, 403, "M_FORBIDDEN")],
+    "ban": [Ask({"user_id": "@x:example.org"}, 403, "M_FORBIDDEN", by="bob"), Ask({}, 400, "M_MISSING_PARAM")],
+    "unban": [Ask({"user_id": "@x:example.org"}, 403, "M_BAD_STATE")],
     "setRoomAlias": [
         Ask({"room_id": "!x:example.org"}, 400, "M_INVALID_PARAM", path={"roomAlias": "nonsense"}),
         Ask({"room_id": "!x:example.org"}, 403, "M_FORBIDDEN", path={"roomAlias": "freeAlias"}),
-        Ask({}, 400, "M_BAD_JSON", path={"roomAlias": "freeAlias"}),
+        Ask({}, 400, "M_MISSING_PARAM", path={"roomAlias": "freeAlias"}),
     ],
     "getRoomIdByAlias": [
         Ask(None, 404, "M_NOT_FOUND", path={"roomAlias": "freeAlias"}),
@@ -169,7 +169,7 @@ WRONG: dict[str, list[Ask]] = {
         Ask(None, 404, "M_NOT_FOUND", path=NONE),
         Ask(None, 400, "M_INVALID_PARAM", query={"limit": "many"}),
     ],
-    "kick": [Ask({"user_id": "@x:example.org"}, 403, "M_FORBIDDEN"), Ask({}, 400, "M_BAD_JSON")],
+    "kick": [Ask({"user_id": "@x:example.org"}, 403, "M_FORBIDDEN"), Ask({}, 400, "M_MISSING_PARAM")],
     "knockRoom": [
         Ask({}, 403, "M_FORBIDDEN", by="bob", path={"roomIdOrAlias": "openRoom"}),
         Ask({}, 404, "M_NOT_FOUND", path={"roomIdOrAlias": "freeAlias"}),
@@ -222,7 +222,7 @@ WRONG: dict[str, list[Ask]] = {
         Ask(None, 404, "M_NOT_FOUND", path=NONE),
         Ask(None, 404, "M_NOT_FOUND", by="bob", path=SECRET),
     ],
-    "reportRoom": [Ask({}, 400, "M_BAD_JSON"), Ask({"reason": "x"}, 404, "M_NOT_FOUND", path=NOWHERE)],
+    "reportRoom": [Ask({}, 400, "M_MISSING_PARAM"), Ask({"reason": "x"}, 404, "M_NOT_FOUND", path=NOWHERE)],
     "reportEvent": [
         Ask({}, 404, "M_NOT_FOUND", path=NONE),
         Ask({}, 404, "M_NOT_FOUND", by="bob", path=SECRET),
@@ -240,7 +240,7 @@ WRONG: dict[str, list[Ask]] = {
     ],
     "upgradeRoom": [
         Ask({"new_version": "99"}, 400, "M_UNSUPPORTED_ROOM_VERSION"),
-        Ask({}, 400, "M_BAD_JSON"),
+        Ask({}, 400, "M_MISSING_PARAM"),
         Ask({"new_version": "11"}, 403, "M_FORBIDDEN", by="bob"),
         Ask({"new_version": "11"}, 404, "M_NOT_FOUND", path=NOWHERE),
     ],
@@ -258,7 +258,7 @@ WRONG: dict[str, list[Ask]] = {
     ],
     "setTyping": [
         Ask({"typing": True}, 403, "M_FORBIDDEN", path={"userId": "bob"}),
-        Ask({}, 400, "M_BAD_JSON"),
+        Ask({}, 400, "M_MISSING_PARAM"),
         Ask({"typing": True}, 403, "M_FORBIDDEN", by="bob", path={**SECRET, "userId": "bob"}),
     ],
     "searchUserDirectory": [Ask({}, 400, "M_BAD_JSON")],

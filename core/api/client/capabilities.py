@@ -62,7 +62,7 @@ def blueprint(capabilities: Capabilities, gate: Gate) -> Blueprint:
     @bp.get("/_matrix/client/v3/capabilities")
     def get_capabilities() -> ResponseReturnValue:
         """All capabilities."""
-        requester = gate.authenticate(request)
+        requester = gate.authenticate(request, allow_guest=True)
         return json_reply(for_administrators if requester.is_admin else answer)
 
     return bp

@@ -48,9 +48,6 @@ class DelayedBody(JsonSchema):
     state_key = JsonString(load_default=None)
     content = JsonObject(required=True)
 
-    class Meta(JsonSchema.Meta):
-        missing_error = MissingParam
-
 
 _delay_query = DelayQuery()
 

@@ -45,9 +45,7 @@ def blueprint(paging: Paging, gate: Gate) -> Blueprint:
         """A page of history."""
         requester = gate.authenticate(asked, allow_guest=True)
         query = load_query(messages_query, asked)
-        start, stop = (
-            None if query[key] is None else paging.token(RoomId(room_id), query[key]) for key in ("start", "stop")
-        )
+        start, stop = (paging.token(RoomId(room_id), query[key]) if query[key] else None for key in ("start", "stop"))
         wanted = parse_room_event_filter(query["filter"])
         chunk = paging.messages(
             requester, RoomId(room_id), start, stop, query["direction"] == "b", query["limit"], wanted

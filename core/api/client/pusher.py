@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from core.errors import MissingParam
 from core.push.pushers import Pushers
 from core.web.gate import Gate
 from core.web.schemas import Empty, JsonBool, JsonObject, JsonSchema, JsonString, dump, json_reply, load
@@ -23,9 +22,6 @@ class PusherBody(JsonSchema):
     lang = JsonString(load_default=None, allow_none=True)
     data = JsonObject(load_default=None, allow_none=True)
     append = JsonBool(load_default=False)
-
-    class Meta(JsonSchema.Meta):
-        missing_error = MissingParam
 
 
 def blueprint(pushers: Pushers, gate: Gate) -> Blueprint:

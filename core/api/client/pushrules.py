@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from core.errors import InvalidParam, MissingParam
+from core.errors import BadRequest, InvalidParam
 from core.ids import Requester
 from core.push.rule_changes import Beside
 from core.push.rule_checks import check_actions, check_kind, rule_from
@@ -34,17 +34,11 @@ class EnabledBody(JsonSchema):
 
     enabled = JsonBool(required=True)
 
-    class Meta(JsonSchema.Meta):
-        missing_error = MissingParam
-
 
 class ActionsBody(JsonSchema):
     """The body of setting a rule's actions."""
 
     actions = JsonAny(required=True)
-
-    class Meta(JsonSchema.Meta):
-        missing_error = MissingParam
 
 
 class PlaceQuery(JsonSchema):
@@ -59,6 +53,14 @@ def blueprint(rules: PushRules, gate: Gate) -> Blueprint:
     bp = Blueprint("client_pushrules", __name__, url_prefix="")
     _add_reading(bp, rules, gate)
     _add_changing(bp, rules, gate)
+
+    @bp.route(_ALL, methods=["PUT", "DELETE"], defaults={"rest": ""})
+    @bp.route(_ALL + "<path:rest>", methods=["GET", "PUT", "DELETE"])
+    def no_push_rule(rest: str) -> ResponseReturnValue:
+        """Anything else below the rules."""
+        gate.authenticate(request)
+        raise _no_such_path()
+
     return bp
 
 
@@ -67,12 +69,14 @@ def _add_reading(bp: Blueprint, rules: PushRules, gate: Gate) -> None:
     def get_push_rules() -> ResponseReturnValue:
         """All rules, under their only scope."""
         requester = gate.authenticate(request)
+        _check_slash()
         return json_reply({"global": rules.of(requester.user_nid, requester.user_id)})
 
     @bp.get(_GLOBAL)
     def get_global_push_rules() -> ResponseReturnValue:
         """All rules."""
         requester = gate.authenticate(request)
+        _check_slash()
         return json_reply(rules.of(requester.user_nid, requester.user_id))
 
     @bp.get(_RULE)
@@ -128,6 +132,16 @@ def _add_changing(bp: Blueprint, rules: PushRules, gate: Gate) -> None:
         actions = check_actions(load(actions_body, request)["actions"])
         rules.set_actions(requester.user_nid, check_kind(kind), rule_id, actions)
         return dump(Empty, {})
+
+
+def _check_slash() -> None:
+    """Raise BadRequest for a folder of rules without the slash at its end, which here is a part of the path."""
+    if not request.environ["PATH_INFO"].endswith("/"):
+        raise _no_such_path()
+
+
+def _no_such_path() -> BadRequest:
+    return BadRequest("There are /pushrules/, /pushrules/global/ and the rules below that.", errcode="M_UNRECOGNIZED")
 
 
 def _beside(before: str | None, after: str | None) -> Beside | None:

@@ -6,7 +6,6 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from marshmallow.validate import OneOf
 
-from core.errors import MissingParam
 from core.ids import RoomId
 from core.rooms.timestamp_lookup import TimestampLookup
 from core.web.gate import Gate
@@ -18,9 +17,6 @@ class TimestampQuery(JsonSchema):
 
     ts = QueryInt(required=True)
     direction = QueryString(data_key="dir", required=True, validate=OneOf(["f", "b"]))
-
-    class Meta(JsonSchema.Meta):
-        missing_error = MissingParam
 
 
 def blueprint(lookup: TimestampLookup, gate: Gate) -> Blueprint:

@@ -92,6 +92,8 @@ def test_a_rule_that_is_not_there_is_not_found(alice, part):
         ("override", "a", {**NOTIFY, "conditions": [{"kind": "event_match", "key": "type"}]}, "M_INVALID_PARAM"),
         ("override", "a", {**NOTIFY, "conditions": [{"kind": "event_property_is", "key": "a"}]}, "M_INVALID_PARAM"),
         ("content", "a", NOTIFY, "M_MISSING_PARAM"),
+        ("override", "a", NOTIFY, "M_MISSING_PARAM"),
+        ("underride", "a", NOTIFY, "M_MISSING_PARAM"),
         ("content", "a", {**NOTIFY, "pattern": "x" * 513}, "M_INVALID_PARAM"),
     ],
 )
@@ -99,9 +101,27 @@ def test_a_malformed_rule_is_refused(alice, kind, rule_id, body, errcode):
     assert refusal(alice, "PUT", f"{RULES}/{kind}/{rule_id}", body) == (400, errcode)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v3/pushrules"),
+        ("GET", RULES),
+        ("GET", f"{RULES}/override"),
+        ("GET", "/v3/pushrules/device/"),
+        ("GET", f"{RULES}/override/.m.rule.master/color"),
+        ("PUT", "/v3/pushrules/"),
+        ("PUT", f"{RULES}/override/"),
+        ("PUT", f"{RULES}/override/a/b"),
+        ("DELETE", f"{RULES}/override"),
+    ],
+)
+def test_what_is_no_path_of_a_rule_is_a_bad_request(alice, method, path):
+    assert refusal(alice, method, path, None if method == "GET" else NOTIFY) == (400, "M_UNRECOGNIZED")
+
+
 def test_a_rule_can_stand_only_beside_rules_of_ones_own(alice):
-    assert refusal(alice, "PUT", f"{RULES}/override/a", NOTIFY, before="nobody") == (400, "M_UNKNOWN")
-    assert refusal(alice, "PUT", f"{RULES}/override/a", NOTIFY, after=".m.rule.master") == (400, "M_INVALID_PARAM")
+    assert refusal(alice, "PUT", f"{RULES}/room/!a:b", NOTIFY, before="nobody") == (400, "M_UNKNOWN")
+    assert refusal(alice, "PUT", f"{RULES}/room/!a:b", NOTIFY, after=".m.rule.master") == (400, "M_INVALID_PARAM")
 
 
 def test_rules_are_account_data_that_syncs_tell_at_first_and_when_they_change(alice):

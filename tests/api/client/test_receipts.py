@@ -40,7 +40,9 @@ def fully_read(answer, room):
 
 
 def in_thread(user, room, root):
-    return user.send(room, {"body": "x", "m.relates_to": {"rel_type": "m.thread", "event_id": root}})
+    return user.send(
+        room, {"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+    )
 
 
 def refused(user, room, event_id, kind="m.read", body=None):
@@ -105,7 +107,9 @@ def test_receipts_of_threads_stand_beside_each_other(alice, bob, room):
 def test_what_relates_to_an_event_of_a_thread_is_in_the_thread(alice, bob, room):
     root = alice.send(room)
     reply = in_thread(alice, room, root)
-    edit = alice.send(room, {"body": "*", "m.relates_to": {"rel_type": "m.replace", "event_id": reply}})
+    edit = alice.send(
+        room, {"msgtype": "m.text", "body": "*", "m.relates_to": {"rel_type": "m.replace", "event_id": reply}}
+    )
     read(bob, room, edit, body={"thread_id": root})
     assert refused(bob, room, edit, body={"thread_id": "main"}) == (400, "M_INVALID_PARAM")
     on_root = alice.send(

@@ -147,3 +147,48 @@ def test_a_page_says_that_it_starts_where_it_was_asked_to(alice):
     page = alice.get(f"/v3/rooms/{room}/messages", dir="f", **{"from": token})
     assert [one["event_id"] for one in page["chunk"]] == [event]
     assert page["start"] == token
+
+
+def test_the_filter_of_a_context_is_for_its_state_too(alice):
+    room = alice.create_room()
+    event = alice.send(room)
+    around = alice.get(f"/v3/rooms/{room}/context/{event}", filter='{"types":["m.room.join_rules"]}')
+    assert [one["type"] for one in around["state"]] == ["m.room.join_rules"]
+    assert around["event"]["event_id"] == event
+
+
+def test_an_empty_token_is_the_end_of_the_room(alice):
+    room = alice.create_room()
+    alice.send(room, "last")
+    assert bodies(alice.get(f"/v3/rooms/{room}/messages", dir="b", limit=1, **{"from": ""})["chunk"]) == ["last"]
+
+
+def test_clients_that_know_no_transactions_send_and_redact(alice):
+    room = alice.create_room()
+    text = {"msgtype": "m.text", "body": "x"}
+    first, second = (alice.post(f"/v3/rooms/{room}/send/m.room.message", text)["event_id"] for _ in range(2))
+    assert first != second
+    alice.post(f"/v3/rooms/{room}/redact/{first}", {"reason": "twice"})
+    redacted = alice.get(f"/v3/rooms/{room}/event/{first}")
+    assert (redacted["content"], redacted["unsigned"]["redacted_because"]["content"]["reason"]) == ({}, "twice")
+
+
+@pytest.mark.parametrize("event_type", ["m.room.create", "m.room.server_acl"])
+def test_what_a_room_cannot_do_without_is_not_redacted(alice, event_type):
+    room = alice.create_room(initial_state=[{"type": "m.room.server_acl", "content": {"allow": ["*"]}}])
+    event = next(one["event_id"] for one in alice.get(f"/v3/rooms/{room}/state") if one["type"] == event_type)
+    with pytest.raises(Refused) as refused:
+        alice.put(f"/v3/rooms/{room}/redact/{event}/1")
+    assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
+    with pytest.raises(Refused):
+        alice.send(room, {"redacts": event}, "m.room.redaction")
+
+
+def test_history_is_filtered_by_how_events_relate(alice):
+    room = alice.create_room()
+    root = alice.send(room, "root")
+    relation = {"rel_type": "m.thread", "event_id": root}
+    reply = alice.send(room, {"msgtype": "m.text", "body": "reply", "m.relates_to": relation})
+    wanted = '{"org.matrix.msc3874.rel_types":["m.thread"]}'
+    page = alice.get(f"/v3/rooms/{room}/messages", dir="b", filter=wanted)
+    assert [one["event_id"] for one in page["chunk"]] == [reply]

@@ -118,3 +118,8 @@ def test_a_changed_profile_reaches_the_rooms(alice, bob):
         if joined[bob.user_id].get("display_name") == "Robert":
             return
     raise AssertionError("the member event was not updated")
+
+
+def test_a_room_one_was_never_in_is_forgotten_already(alice, bob):
+    room = alice.create_room()
+    assert bob.post(f"/v3/rooms/{room}/forget") == bob.post("/v3/rooms/!nowhere:example.org/forget") == {}

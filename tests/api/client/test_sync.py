@@ -214,7 +214,7 @@ def test_a_parameter_of_the_wrong_kind_is_refused(alice, query):
 
 def test_the_sender_and_nobody_else_sees_the_transaction_id(alice, bob, room):
     token = alice.sync()["next_batch"]
-    alice.put(f"{at(room)}/send/m.room.message/txn-1", {"body": "hi"})
+    alice.put(f"{at(room)}/send/m.room.message/txn-1", {"msgtype": "m.text", "body": "hi"})
     (own,) = events(joined(alice.sync(token), room))
     (others,) = events(joined(bob.sync(token), room))
     assert own["unsigned"]["transaction_id"] == "txn-1"

@@ -50,11 +50,16 @@ def test_a_tag_that_is_there_already_is_no_news(alice, room):
     assert alice.sync(since)["next_batch"] == since
 
 
-@pytest.mark.parametrize("content", [{"order": "0.5"}, {"order": 2}, {"order": -0.1}, {"order": True}, []])
+@pytest.mark.parametrize("content", [{"order": "0.5"}, {"order": None}, {"order": True}, []])
 def test_an_order_that_is_none_is_refused(alice, room, content):
     with pytest.raises(Refused) as found:
         alice.put(path(alice, room, "u.x"), content)
     assert (found.value.status, found.value.errcode) == (400, "M_BAD_JSON")
+
+
+def test_an_order_beyond_the_recommended_ones_is_kept(alice, room):
+    alice.put(path(alice, room, "u.x"), {"order": 2})
+    assert alice.get(path(alice, room)) == {"tags": {"u.x": {"order": 2}}}
 
 
 def test_names_are_bounded_and_other_users_tags_are_theirs(alice, bob, room):

@@ -46,7 +46,8 @@ def test_another_users_devices_stay(alice, bob):
 
 
 def test_the_list_of_devices_to_delete_must_be_one(alice):
-    for body in ({}, {"devices": "X"}, {"devices": [1]}):
+    assert alice.refused("POST", "/delete_devices", {})[1]["errcode"] == "M_MISSING_PARAM"
+    for body in ({"devices": "X"}, {"devices": [1]}):
         assert alice.refused("POST", "/delete_devices", body)[1]["errcode"] == "M_BAD_JSON"
 
 

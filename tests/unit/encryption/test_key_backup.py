@@ -134,7 +134,6 @@ def test_a_backup_is_its_owners_alone(alice, bob, version):
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {**key(), "first_message_index": 1.5},
         {**key(), "is_verified": 1},
         {**key(), "session_data": "x"},

@@ -68,6 +68,21 @@ def test_relations_must_match_by_type_and_sender_at_once(given: dict[str, Any], 
     assert parsed.matches_event("m.room.message", ALICE, ROOM, {}, lambda: relations) is wanted
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"rel_types": ["m.thread"]}, [True, False, False]),
+        ({"not_rel_types": ["m.thread"]}, [False, True, True]),
+        ({"rel_types": ["m.thread", "m.replace"], "not_rel_types": ["m.thread"]}, [False, True, False]),
+        ({"rel_types": []}, [False, False, False]),
+    ],
+)
+def test_events_are_wanted_by_how_they_relate_themselves(given: dict[str, Any], wanted: list[bool]) -> None:
+    prefixed = {f"org.matrix.msc3874.{key}": types for key, types in given.items()}
+    relations = [{"rel_type": "m.thread"}, {"rel_type": "m.replace"}, {"m.in_reply_to": {"event_id": "$e"}}]
+    assert [wants(prefixed, **{"m.relates_to": relation}) for relation in relations] == wanted
+
+
 def test_relations_are_not_asked_for_where_they_do_not_matter() -> None:
     def never() -> list[tuple[str, str]]:
         raise AssertionError("asked")
@@ -82,6 +97,7 @@ def test_what_has_no_sender_is_not_judged_by_sender() -> None:
 def test_a_limit_has_a_default_and_a_maximum() -> None:
     assert EventFilter().limit_within() == 10
     assert EventFilter(limit=5).limit_within() == 5
+    assert parse_room_event_filter({"limit": 0}).limit_within() == 1
     assert EventFilter(limit=2**60).limit_within() == 1000
     assert EventFilter(limit=50).limit_within(default=1, maximum=20) == 20
 
@@ -131,7 +147,7 @@ def test_an_empty_filter_wants_everything() -> None:
         (None, "The filter"),
         ({"room": []}, "room"),
         ({"room": {"timeline": 1}}, "room.timeline"),
-        ({"room": {"timeline": {"limit": 0}}}, "room.timeline.limit"),
+        ({"room": {"timeline": {"limit": -1}}}, "room.timeline.limit"),
         ({"room": {"timeline": {"limit": True}}}, "room.timeline.limit"),
         ({"room": {"timeline": {"limit": None}}}, "room.timeline.limit"),
         ({"room": {"timeline": {"limit": 1.5}}}, "room.timeline.limit"),
