@@ -28,7 +28,7 @@ from core.storage.rooms import RoomName
 SERVERS_ASKED = 5
 WAIT_SECONDS = 10.0
 """How long somebody who pages is kept waiting; what is under way goes on without them."""
-PEACE_SECONDS = 10.0
+PEACE_SECONDS = 5.0
 """How long a room that was just joined, or has a new gap, is left to whoever pages before the background sets to it."""
 REST_SECONDS = 15.0
 """How long a room is left alone for which nobody had anything."""
