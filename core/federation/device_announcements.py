@@ -45,7 +45,7 @@ class DeviceAnnouncements:
         """Queue what changed since the last time, durably; whether anything did. `position` is that of the change."""
         current = orjson.loads(self._queries.device_list(user_id, self._with_names))
         devices = {device["device_id"]: device for device in current["devices"]}
-        cross_signing = {key: current[key] for key in ("master_key", "self_signing_key") if key in current}
+        cross_signing = _cross_signing(current)
 
         def queue(transaction: Transaction) -> bool:
             before = self._announced.get_in(transaction, user_nid)
@@ -62,6 +62,36 @@ class DeviceAnnouncements:
 
         return self._writer.submit(queue, user_nid)
 
+    def introduce(
+        self, user_id: UserId, user_nid: UserNid, position: int, servers: Collection[ServerName], are_all: bool
+    ) -> bool:
+        """Queue what servers need to hear that were told nothing of a user who came to them at `position`.
+
+        Each device is announced as following nothing, with the number of the whole list, which they then ask for. A
+        change after `position` is left to `announce`. `are_all` says that no other server is told of the user; what is
+        told now is then what later changes follow. Returns whether there is anything to tell.
+        """
+        current = orjson.loads(self._queries.device_list(user_id, self._with_names))
+        digests = {device["device_id"]: _digest(device) for device in current["devices"]}
+        is_newest = current["stream_id"] <= position
+        about = {"user_id": user_id, "stream_id": current["stream_id"], "prev_id": []}
+
+        def queue(transaction: Transaction) -> bool:
+            before = self._announced.get_in(transaction, user_nid)
+            edus = [
+                _edu("m.device_list_update", {**device, **about})
+                for device in current["devices"]
+                if is_newest or before.devices.get(device["device_id"]) == digests[device["device_id"]]
+            ]
+            if are_all and is_newest and edus:
+                cross_signing = _cross_signing(current)
+                signing = _digest(cross_signing) if cross_signing else ""
+                self._announced.put(transaction, user_nid, Announced(current["stream_id"], digests, signing))
+            self.queue.add(transaction, servers, user_nid, edus)
+            return bool(edus)
+
+        return bool(digests) and self._writer.submit(queue, user_nid)
+
 
 def _news(
     user_id: UserId, before: Announced, devices: Mapping[str, Mapping[str, Any]], position: int
@@ -76,6 +106,10 @@ def _news(
         edus.append(_edu("m.device_list_update", content))
         stream_id = following
     return stream_id, edus
+
+
+def _cross_signing(current: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: current[key] for key in ("master_key", "self_signing_key") if key in current}
 
 
 def _edu(kind: str, content: Mapping[str, Any]) -> bytes:

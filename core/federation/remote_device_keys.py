@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gevent.event import AsyncResult
 from gevent.pool import Pool
 
 from core.encryption.remote import Claims, Failures, RemoteKeysClaimed, RemoteKeysFound, Wanted
@@ -18,13 +19,14 @@ from core.federation.calls import ServerCalls
 from core.federation.remote_devices import KnownRemoteDevices, with_name
 from core.federation.remote_errors import RemoteRefusal
 from core.ids import DeviceId, ServerName, UserId, server_of
+from core.outbound.failures import NoAnswer
 from core.storage.remote_devices import UNKNOWN, RemoteDevices
 
 SERVERS_AT_ONCE = 20
 MASTER_KEYS = 10_000
 """How many users' master keys are kept in memory; at most about 10 MB."""
 WHOLE_LISTS = 10
-"""Of how many users of a server the numbered list is asked for, one by one; more are asked for at once, unnumbered."""
+"""Of how many users of a server the numbered lists are asked for; the keys of more come in one answer, unnumbered."""
 
 Users = Mapping[UserId, Any]
 Answers = dict[UserId, RemoteDevices]
@@ -37,6 +39,8 @@ class RemoteDeviceKeys:
         self._calls = calls
         self._known = known
         self._masters: OrderedDict[UserId, dict[str, Any]] = OrderedDict()
+        self._underway: dict[tuple[UserId, int], AsyncResult[RemoteDevices | None]] = {}
+        """Lists that are being asked for, by user and what made them doubtful."""
 
     def query(self, wanted: Wanted, timeout_ms: int) -> RemoteKeysFound:
         """The keys of remote users. A server that does not answer in time is a failure, and what was known is told."""
@@ -45,19 +49,14 @@ class RemoteDeviceKeys:
         answers: Answers = {}
 
         def ask(server: ServerName, users: Users) -> None:
-            doubted = [user for user in users if user in known and known[user].generation > 0]
-            if len(doubted) <= WHOLE_LISTS:
-                for user in doubted:
-                    self._ask_for_list(server, user, timeout_ms, answers)
-            self._ask_at_once(
-                server,
-                {user: () if user in known else ids for user, ids in users.items() if user not in answers},
-                timeout_ms,
-                answers,
-            )
+            shared = [user for user in users if user in known]
+            lists = self._lists(server, shared, timeout_ms) if len(shared) <= WHOLE_LISTS else {}
+            others = {user: () if user in known else ids for user, ids in users.items() if user not in lists}
+            told = self._ask_at_once(server, others, timeout_ms)
+            self._known.keep({user: known[user].generation for user in told if user in known}, told)
+            answers.update({**lists, **told})
 
         self._each(asked, ask, found.failures)
-        self._known.keep({user: one.generation for user, one in known.items()}, answers)
         for user, devices in wanted.items():
             told = answers.get(user) or known.get(user)
             if told is not None and (user in answers or told.is_current or told.devices):
@@ -85,19 +84,68 @@ class RemoteDeviceKeys:
         told = None if known is None else known.cross_signing.get("master")
         return told or self._masters.get(user_id)
 
-    def _ask_for_list(self, server: ServerName, user: UserId, timeout_ms: int, answers: Answers) -> None:
-        """One user's numbered list, with which announcements go on; a user the server does not know has none."""
+    def resynchronise(self, user_id: UserId, timeout_ms: int) -> None:
+        """Ask for the list of a user whose list is doubtful and who shares a room with us. Raises MatrixError."""
+        self._list(server_of(user_id), user_id, timeout_ms)
+
+    def _lists(self, server: ServerName, users: Sequence[UserId], timeout_ms: int) -> Answers:
+        """The numbered lists of some users of a server, as far as it has them. Raises the first one's MatrixError."""
+        lists: Answers = {}
+        failures: list[MatrixError] = []
+
+        def ask(user: UserId) -> None:
+            try:
+                told = self._list(server, user, timeout_ms)
+            except MatrixError as error:
+                failures.append(error)
+            else:
+                lists.update({} if told is None else {user: told})
+
+        pool = Pool(WHOLE_LISTS)
+        for user in users:
+            pool.spawn(ask, user)
+        pool.join()
+        if failures:
+            raise failures[0]
+        return lists
+
+    def _list(self, server: ServerName, user: UserId, timeout_ms: int) -> RemoteDevices | None:
+        """One user's numbered list, with which announcements go on, kept; all who want it share one question.
+
+        None where the server has none, or no room is shared with the user.
+        """
+        known = self._known.find((user,)).get(user)
+        if known is None or known.is_current:
+            return known
+        key = (user, known.generation)
+        running = self._underway.get(key)
+        if running is not None:
+            return running.get()  # type: ignore[no-any-return]  # gevent ships no type for it
+        running = self._underway[key] = AsyncResult()
+        try:
+            told = self._ask_for_list(server, user, timeout_ms)
+            if told is not None:
+                self._known.keep({user: known.generation}, {user: told})
+            running.set(told)
+            return told
+        except BaseException as error:
+            running.set_exception(error if isinstance(error, MatrixError) else NoAnswer(f"{server} was not asked."))
+            raise
+        finally:
+            del self._underway[key]
+
+    def _ask_for_list(self, server: ServerName, user: UserId, timeout_ms: int) -> RemoteDevices | None:
         try:
             told = self._calls.devices(user, server, timeout_ms)
         except RemoteRefusal:
-            return
+            return None
         listed = {
             one["device_id"]: with_name(one["keys"], one.get("device_display_name"))
             for one in told["devices"]
             if isinstance(one.get("device_id"), str) and isinstance(one.get("keys"), dict)
         }
         stream_id = told.get("stream_id")
-        answers[user] = RemoteDevices(
+        return RemoteDevices(
             0,
             stream_id if type(stream_id) is int else UNKNOWN,
             True,
@@ -105,9 +153,10 @@ class RemoteDeviceKeys:
             {usage: told[f"{usage}_key"] for usage in _USAGES if isinstance(told.get(f"{usage}_key"), dict)},
         )
 
-    def _ask_at_once(self, server: ServerName, users: Users, timeout_ms: int, answers: Answers) -> None:
+    def _ask_at_once(self, server: ServerName, users: Users, timeout_ms: int) -> Answers:
+        answers: Answers = {}
         if not users:
-            return
+            return answers
         told = self._calls.query_keys(server, {user: list(ids) for user, ids in users.items()}, timeout_ms)
         devices = _of_users(told.get("device_keys"), users)
         crossed = {usage: _of_users(told.get(f"{usage}_keys"), users) for usage in _USAGES}
@@ -115,6 +164,7 @@ class RemoteDeviceKeys:
             keys = {usage: of_users[user] for usage, of_users in crossed.items() if user in of_users}
             if user in devices or keys:
                 answers[user] = RemoteDevices(0, UNKNOWN, True, devices.get(user, {}), keys)
+        return answers
 
     def _each(self, wanted: Users, ask: Callable[[ServerName, Users], None], failures: Failures) -> None:
         by_server: dict[ServerName, dict[UserId, Any]] = {}

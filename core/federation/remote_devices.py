@@ -37,6 +37,8 @@ class KnownRemoteDevices:
         self._store = store
         self._interner = interner
         self._writer = writer
+        self.on_doubt: Callable[[UserId], None] = _nobody
+        """Told whose list an announcement has made doubtful; it must not wait."""
 
     def find(self, user_ids: Collection[UserId]) -> dict[UserId, RemoteDevices]:
         """What is known of those of some users with whom a room is shared, doubtful or not."""
@@ -78,7 +80,9 @@ class KnownRemoteDevices:
                 devices[device_id] = with_name(keys, content.get("device_display_name"))
             return replace(known, generation=known.generation + 1, stream_id=stream_id, devices=devices)
 
-        self._change(user_id, change)
+        changed = self._change(user_id, change)
+        if changed is not None and not changed.is_current:
+            self.on_doubt(user_id)
 
     def signing_keys_changed(self, user_id: UserId, content: Content) -> None:
         """An `m.signing_key_update` of a user of its sender."""
@@ -91,21 +95,22 @@ class KnownRemoteDevices:
             ),
         )
 
-    def _change(self, user_id: UserId, change: Callable[[RemoteDevices], RemoteDevices]) -> None:
-        """Change what is known of a user, if anything is, and tell the local devices of those who share a room."""
+    def _change(self, user_id: UserId, change: Callable[[RemoteDevices], RemoteDevices]) -> RemoteDevices | None:
+        """Change what is known of a user, and tell the local devices of those who share a room; what is known then."""
         found = self._interner.find(user_id)
         if found is None:
-            return
+            return None
         nid = UserNid(found)
 
-        def write(transaction: Transaction) -> None:
+        def write(transaction: Transaction) -> RemoteDevices:
             known = self._store.find_in(transaction, nid) or NOTHING
             changed = change(known)
             if changed is not known:
                 self._store.put_in(transaction, nid, changed)
             transaction.log(Kind.DEVICE_LIST, nid, nid, replaces=True)
+            return changed
 
-        self._writer.submit(write)
+        return self._writer.submit(write)
 
     def _shared(self, user_ids: Collection[UserId]) -> dict[UserId, UserNid]:
         """The numbers of those users with whom a room is shared."""
@@ -120,6 +125,10 @@ class KnownRemoteDevices:
 def with_name(keys: Mapping[str, Any], name: Any) -> dict[str, Any]:
     """A device's keys as clients get them, with the name its server tells."""
     return {**keys, "unsigned": {"device_display_name": name}} if isinstance(name, str) else dict(keys)
+
+
+def _nobody(_user_id: UserId) -> None:
+    """Nobody wants to know."""
 
 
 def _doubted(known: RemoteDevices) -> RemoteDevices:

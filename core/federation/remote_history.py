@@ -10,6 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import gevent
 from gevent.event import AsyncResult
@@ -27,6 +28,8 @@ from core.storage.rooms import RoomName
 SERVERS_ASKED = 5
 WAIT_SECONDS = 10.0
 """How long somebody who pages is kept waiting; what is under way goes on without them."""
+PEACE_SECONDS = 5.0
+"""How long a room that was just joined, or has a new gap, is left to whoever pages before the background sets to it."""
 REST_SECONDS = 15.0
 """How long a room is left alone for which nobody had anything."""
 BUDGET_PER_ROOM = 1_000
@@ -39,6 +42,14 @@ REFUSED_KEPT = 2_000
 """How many events are remembered that nobody had."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A room for the background: whether more than holes is wanted of it, and when on the clock it is its turn."""
+
+    is_deep: bool
+    at: float
 
 
 class FederatedHistory:
@@ -62,15 +73,15 @@ class FederatedHistory:
         self._rounds: dict[RoomNid, AsyncResult[bool]] = {}
         self._resting: dict[RoomNid, float] = {}
         self._nowhere: OrderedDict[EventId, float] = OrderedDict()
-        self._waiting: OrderedDict[RoomNid, bool] = OrderedDict()
-        """Rooms for the background, and whether more than holes is wanted of them."""
+        self._waiting: OrderedDict[RoomNid, _Wanted] = OrderedDict()
+        """Rooms for the background."""
         self._has_work = Signal()
         self._workers: list[gevent.Greenlet] = []
 
     def start(self) -> None:
         """Take up the newest holes that are there, and those to come."""
         for room in self._graph.history.rooms_with_holes(ROOMS_AT_START):
-            self._waiting[room] = False
+            self._waiting[room] = _Wanted(False, 0.0)
         self._has_work.set()
         self._workers = [gevent.spawn(self._run) for _ in range(ROOMS_AT_ONCE)]
 
@@ -88,7 +99,11 @@ class FederatedHistory:
 
     def _put(self, room: RoomName, is_deep: bool) -> None:
         self._resting.pop(room.room_nid, None)
-        self._waiting[room.room_nid] = is_deep or self._waiting.get(room.room_nid, False)
+        before = self._waiting.get(room.room_nid)
+        if before is None:
+            self._waiting[room.room_nid] = _Wanted(is_deep, self._clock() + PEACE_SECONDS)
+        else:
+            before.is_deep = before.is_deep or is_deep
         if len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
         self._has_work.set()
@@ -176,15 +191,24 @@ class FederatedHistory:
 
     def _run(self) -> None:
         while True:
-            self._has_work.wait()
-            if not self._waiting:
+            room, pause_s = self._next()
+            if room is None:
                 self._has_work.clear()
+                self._has_work.wait(pause_s)
                 continue
-            room, is_deep = self._waiting.popitem(last=True)
+            wanted = self._waiting.pop(room)
             try:
-                self._work_off(self._graph.rooms.name(room), is_deep)
+                self._work_off(self._graph.rooms.name(room), wanted.is_deep)
             except Exception:
                 logger.exception("The history of room %d could not be fetched.", room)
+
+    def _next(self) -> tuple[RoomNid | None, float | None]:
+        """The newest room whose time has come; else in how many seconds to look again, None for when there is news."""
+        now = self._clock()
+        for room in reversed(self._waiting):
+            if self._waiting[room].at <= now:
+                return room, None
+        return None, min((wanted.at - now for wanted in self._waiting.values()), default=None)
 
     def _work_off(self, room: RoomName, is_deep: bool) -> None:
         """Fetch what is missing, the newest first, until nothing is, nobody has it, or the budget is spent.

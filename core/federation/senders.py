@@ -208,6 +208,19 @@ class Senders:
             for sender in servers:
                 sender.has_device_changes()
 
+    def _introduce(self, join: StoredEvent, position: int) -> None:
+        """Tell the devices of a user of ours who joined a room to those of its servers that did not hear of them yet."""
+        earlier = None if join.before is None else self._graph.states.before(join.nid).get("m.room.member", join.sender)
+        if earlier is not None and _is_join(earlier):
+            return
+        told = set(self._graph.servers.sharing_elsewhere(TextNid(join.sender_nid), join.room_nid))
+        senders = self._for(set(self._graph.servers.now_in(join.room_nid)) - told, self._routed)
+        names = [sender.server for sender in senders]
+        user_id, user_nid, are_all = UserId(join.sender), UserNid(join.sender_nid), not self._for(told, self._routed)
+        if names and self._announcements.introduce(user_id, user_nid, position, names, are_all):
+            for sender in senders:
+                sender.has_device_changes()
+
     def _notice(self, lines: list[Line]) -> None:
         self._noticed = lines[-1].position
         self._has_work.set()
@@ -254,6 +267,8 @@ class Senders:
             for stored in self._ours(list(positions)):
                 for sender in self._for(self._servers_for(stored), positions[stored.nid] - 1):
                     sender.wake(positions[stored.nid], stored.nid)
+                if _is_join(stored) and server_of(stored.sender) == self._allowed.own:
+                    self._introduce(stored, positions[stored.nid])
             self._routed = upto
             if self._routed - self._noted >= POSITIONS_PER_NOTE:
                 self._store.put([Told(ROUTER, self._routed, self._routed)])
@@ -271,9 +286,12 @@ class Senders:
     def _servers_for(self, stored: StoredEvent) -> set[TextNid]:
         """The servers in the room right before the event, and that of the user a member event is about.
 
-        Whoever signed it has it. The sender's server may not have: an invite to an address is made by others.
+        Whoever signed it has it. The sender's server may not have: an invite to an address is made by others. A join by
+        which we came into the room is told by the server that let us in.
         """
         found = set(self._graph.servers.in_at(stored.room_nid, stored.main_before))
+        if self._graph.texts.find(self._allowed.own) not in found and _is_join(stored):
+            return set()
         if stored.type == "m.room.member" and stored.state_key:
             found.add(self._graph.texts.nid(server_of(stored.state_key)))
         texts = self._graph.texts
@@ -310,3 +328,7 @@ class Senders:
         sender = DestinationSender(self._allowed.own, queue, self._calls, self._backoff, self._shared)
         self._senders[told.server_nid] = self._by_name[name] = sender
         return sender
+
+
+def _is_join(stored: StoredEvent) -> bool:
+    return stored.type == "m.room.member" and stored.content.get("membership") == "join"

@@ -97,7 +97,10 @@ class RoomGraph:
         if transaction_id is not None and (sent := self._requests.find(transaction_id)) is not None:
             return [self._bench.events.by_nid(sent)]
         if self.endorser.is_needed(room):
-            return self._send_endorsed(room, drafts, transaction_id)
+            with self._requests.in_turn(transaction_id) as sent:
+                if sent is not None:
+                    return [self._bench.events.by_nid(sent)]
+                return self._send_endorsed(room, drafts, transaction_id)
         if not callable(drafts):
             self._intern(drafts)
         for attempt in range(TRIES + 1):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gevent.event import Event
+
 from core.graph.caches import ByteCache
 from core.graph.drafts import TransactionId
 from core.ids import EventNid
@@ -24,11 +29,31 @@ class SentRequests:
         self._database = database
         self._store = store
         self._recent: ByteCache[bytes, EventNid] = ByteCache(RECENT_BYTES)
+        self._underway: dict[bytes, Event] = {}
 
     def find(self, request: TransactionId) -> EventNid | None:
         """The event of a request, if it has been committed."""
         key = request.request()
         return self._recent.get(key) or self._store.find(self._database, key)
+
+    @contextmanager
+    def in_turn(self, request: TransactionId | None) -> Iterator[EventNid | None]:
+        """Let repetitions of a request wait for the end of the block; yields the event of one that came before.
+
+        For what has to wait between `find` and its job: two such requests at the same time would make two events.
+        """
+        if request is None:
+            yield None
+            return
+        key = request.request()
+        while (other := self._underway.get(key)) is not None:
+            other.wait()
+        done = self._underway[key] = Event()
+        try:
+            yield self.find(request)
+        finally:
+            del self._underway[key]
+            done.set()
 
     def find_in_job(self, transaction: Transaction, request: TransactionId) -> EventNid | None:
         """The event of a request, if it came to be since `find` was asked."""

@@ -86,15 +86,16 @@ class Sending:
     ) -> EventId:
         """Redact an event of the room, and what relates to it where the content asks for that (MSC3912).
 
-        Raises NotFound where the room has no such event, Forbidden where the requester may not redact it.
+        An event that is not here may still be elsewhere, and come: its redaction waits for it. Raises NotFound for
+        an event of another room, Forbidden where the requester may not redact it.
         """
         room = self._access.joined(requester, room_id)
         target = self._graph.events.by_id(event_id)
-        if target is None or target.room_nid != room.room_nid:
+        if target is not None and target.room_nid != room.room_nid:
             raise NotFound(f"There is no event {event_id} in this room.")
-        if requester.is_suspended and target.sender != requester.user_id:
+        if requester.is_suspended and (target is None or target.sender != requester.user_id):
             raise Forbidden("Suspended users may not redact what others sent.", errcode="M_USER_SUSPENDED")
-        if not self._may_redact(requester, target):
+        if target is not None and not self._may_redact(requester, target):
             raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
         _check_redactable(target)
         with_rel_types = _with_rel_types(content)

@@ -77,9 +77,12 @@ class Connection(Protocol):
 
 
 def connect_sqlite(settings: SqliteSettings) -> sqlite3.Connection:
-    """Open the file with the settings the server relies on. Raises sqlite3.Error."""
+    """Open the file with the settings the server relies on. Raises sqlite3.Error.
+
+    The writer hands its connection to a thread for as long as a long commit takes; no two ever use it at once.
+    """
     connection = sqlite3.connect(
-        settings.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=512, check_same_thread=True
+        settings.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=512, check_same_thread=False
     )
     for pragma in (
         "journal_mode = WAL",

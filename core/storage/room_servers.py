@@ -79,6 +79,15 @@ class RoomServerStore:
         )
         return [TextNid(row[0]) for row in rows]
 
+    def sharing_elsewhere(self, user: TextNid, room: RoomNid) -> list[TextNid]:
+        """As `sharing`, leaving one room out."""
+        rows = self._database.rows(
+            "SELECT DISTINCT s.server_nid FROM memberships m JOIN room_servers s ON s.room_nid = m.room_nid "
+            "AND s.to_index = ? WHERE m.user_nid = ? AND m.membership = 1 AND m.room_nid <> ?",
+            (OPEN, user, room),
+        )
+        return [TextNid(row[0]) for row in rows]
+
     def stays(self, room: RoomNid, server: TextNid) -> list[tuple[int, int]]:
         """The intervals of one server in a room, oldest first; the last may end at OPEN."""
         return self._database.rows(

@@ -25,6 +25,7 @@ from gevent.event import AsyncResult, Event
 
 from core.errors import Unavailable
 from core.ids import Position
+from core.storage.committing import Committer
 from core.storage.connections import Connection
 from core.storage.database import Database
 from core.storage.failures import Failure, classify, unavailable
@@ -109,6 +110,7 @@ class Writer:
         self._waiting: deque[_Job[Any]] = deque()
         self._work = Event()
         self._connection: Connection | None = None
+        self._committer = Committer()
         self._marks = GroupMarks(database.dialect)
         self._greenlet: gevent.Greenlet | None = None
         self._closing = False
@@ -123,6 +125,7 @@ class Writer:
     def start(self, connection: Connection | None = None) -> None:
         """Open a connection, or take this one, and begin to apply jobs. Raises the driver's error."""
         self._connection = connection or self._database.open_writing()
+        self._committer.take(self._connection)
         self._greenlet = gevent.spawn(self._run)
 
     def submit(self, apply: Callable[[Transaction], T], order: int = 0) -> T:
@@ -166,6 +169,7 @@ class Writer:
             except Exception:
                 logger.debug("The writer's mark stays behind; it is removed later.", exc_info=True)
         self._drop_connection()
+        self._committer.close()
 
     def _run(self) -> None:
         while True:
@@ -197,6 +201,7 @@ class Writer:
         finally:
             took = time.monotonic() - began
             self.figures.note_time(took)
+        self._committer.copy_if_due(self._connection)
         self._held_s += took
         if self._held_s > HOLD_SECONDS and not self._database.dialect.is_mysql:
             self._held_s = 0.0
@@ -281,7 +286,7 @@ class Writer:
         connection = self._connection
         assert connection is not None, "a group was applied"
         try:
-            connection.cursor().execute("COMMIT")
+            self._committer.commit(connection)
         except Exception as error:
             if not self._database.dialect.is_mysql or classify(error) is not Failure.LOST:
                 self._roll_back()
@@ -356,6 +361,7 @@ class Writer:
         while True:
             try:
                 self._connection = self._database.open_writing()
+                self._committer.take(self._connection)
                 if self._hold is not None:
                     self._hold(self._connection)
                 return self._connection

@@ -20,6 +20,7 @@ from core.config.keys import read_signing_keys
 from core.federation.auth_chains import AuthChains
 from core.federation.backfill import Backfill
 from core.federation.candidates import Candidates
+from core.federation.device_list_refresh import DeviceListRefresh
 from core.federation.gaps import Gaps
 from core.federation.handshakes import Handshakes
 from core.federation.inbound_edus import HANDLED, InboundEdus
@@ -65,6 +66,7 @@ class FederatedRoomsPart:
     inbound: InboundRooms
     history: FederatedHistory
     doctor: RoomDoctor
+    device_lists: DeviceListRefresh
     blueprints: list[Blueprint]
 
     def start(self) -> None:
@@ -76,6 +78,7 @@ class FederatedRoomsPart:
         """Leave the rest for the next start."""
         self.inbound.stop()
         self.history.stop()
+        self.device_lists.stop()
 
 
 def build_federated_rooms(
@@ -121,6 +124,7 @@ def build_federated_rooms(
     return FederatedRoomsPart(
         inbound=inbound,
         history=history,
+        device_lists=remote_devices.refresh,
         doctor=_doctor(ground, graph, participation, federation, received, inbound, history),
         blueprints=[
             room_membership.blueprint(handshakes, answers, federation.gate),

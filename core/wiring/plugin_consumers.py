@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import gevent
+
 from core.graph.graph import Graph
 from core.hooks.declarations import Consumer, LogKind, LogLine, StateChange
 from core.hooks.errors import PluginError
@@ -36,6 +38,8 @@ _OF_USERS = {
     Kind.DEVICE_LIST: LogKind.DEVICES,
 }
 _ROOMS_AT_ONCE = 20
+_EVENTS_AT_ONCE = 500
+"""How many events are looked up before others may run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,17 @@ class LogTranslator:
 
     def _deltas(self, nids: Collection[int]) -> dict[int, list[StateChange]]:
         changed = {nid: self.graph.states.changes(delta) for nid, delta in self.graph.deltas.by_nids(nids).items()}
-        wanted = {nid for changes in changed.values() for _, old, new in changes for nid in (old, new) if nid}
-        events = self.graph.events.by_nids(wanted)
-
-        def name(nid: EventNid | None) -> EventId | None:
-            stored = None if nid is None else events.get(nid)
-            return None if stored is None else stored.event_id
-
+        wanted = [nid for changes in changed.values() for _, old, new in changes for nid in (old, new) if nid]
+        ids: dict[EventNid, EventId] = {}
+        for start in range(0, len(wanted), _EVENTS_AT_ONCE):
+            found = self.graph.events.by_nids(wanted[start : start + _EVENTS_AT_ONCE])
+            ids.update((nid, stored.event_id) for nid, stored in found.items())
+            if start + _EVENTS_AT_ONCE < len(wanted):
+                gevent.idle()
         return {
-            nid: [StateChange(key, name(old), name(new)) for key, old, new in changes]
+            nid: [
+                StateChange(key, ids.get(old or EventNid(0)), ids.get(new or EventNid(0))) for key, old, new in changes
+            ]
             for nid, changes in changed.items()
         }
 

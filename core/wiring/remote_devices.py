@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.federation.device_list_refresh import DeviceListRefresh
 from core.federation.remote_device_departures import RemoteDeviceDepartures
 from core.federation.remote_device_keys import RemoteDeviceKeys
 from core.federation.remote_devices import KnownRemoteDevices
@@ -14,11 +15,12 @@ from core.wiring.ground import Ground
 
 @dataclass(frozen=True, slots=True)
 class RemoteDevicesPart:
-    """Who asks, who remembers, and who doubts; the last is a consumer to be run."""
+    """Who asks, who remembers, who doubts (a consumer to be run), and who asks again (to be stopped)."""
 
     keys: RemoteDeviceKeys
     known: KnownRemoteDevices
     departures: RemoteDeviceDepartures
+    refresh: DeviceListRefresh
 
 
 def build_remote_devices(ground: Ground, federation: FederationGround) -> RemoteDevicesPart:
@@ -27,4 +29,7 @@ def build_remote_devices(ground: Ground, federation: FederationGround) -> Remote
     store = RemoteDeviceStore(storage.database)
     known = KnownRemoteDevices(name, store, storage.interner, storage.writer)
     departures = RemoteDeviceDepartures(name, store, storage.interner)
-    return RemoteDevicesPart(RemoteDeviceKeys(federation.servers, known), known, departures)
+    keys = RemoteDeviceKeys(federation.servers, known)
+    refresh = DeviceListRefresh(keys)
+    known.on_doubt = refresh.soon
+    return RemoteDevicesPart(keys, known, departures, refresh)

@@ -35,7 +35,7 @@ MOST_WORDS = 10
 CANDIDATES_AT_ONCE = 100
 MOST_CANDIDATES = 2_000
 """How many matching users are looked at for those whom the searcher may find."""
-EVENTS_AT_ONCE = 500
+EVENTS_AT_ONCE = 200
 _SETTINGS = {
     "enabled": True,
     "search_all_users": False,
@@ -140,7 +140,12 @@ class UserDirectory:
                     members[room_id, user_id] = (room_id, user_id, change.new)
                 elif change.key[0] in _PUBLIC_TYPES:
                     public[room_id] = _is_public(self._api.rooms.find(room_id))
-        entries, gone = self._from_members(list(members.values()))
+        moved = list(members.values())
+        while len(moved) > EVENTS_AT_ONCE:  # a large room that was joined: others have their turn between the parts
+            entries, gone = self._from_members(moved[:EVENTS_AT_ONCE])
+            self._write(entries.values(), gone)
+            del moved[:EVENTS_AT_ONCE]
+        entries, gone = self._from_members(moved)
         for user_id in locals_changed:
             if self._is_local(user_id):
                 entries[user_id] = self._local(user_id)
@@ -150,16 +155,14 @@ class UserDirectory:
         """(users as changed memberships show them, users of other servers who are in no room any more)."""
         entries: dict[UserId, Entry] = {}
         gone: list[UserId] = []
-        for start in range(0, len(members), EVENTS_AT_ONCE):
-            part = members[start : start + EVENTS_AT_ONCE]
-            events = self._api.rooms.events([event_id for _, _, event_id in part if event_id is not None])
-            for _, user_id, event_id in part:
-                event = None if event_id is None else events.get(event_id)
-                if event is not None and event.content.get("membership") == "join":
-                    is_local = self._is_local(user_id)
-                    entries[user_id] = self._local(user_id) if is_local else _remote(user_id, event.content)
-                elif not self._is_local(user_id) and not self._api.rooms.rooms_of(user_id):
-                    gone.append(user_id)
+        events = self._api.rooms.events([event_id for _, _, event_id in members if event_id is not None])
+        for _, user_id, event_id in members:
+            event = None if event_id is None else events.get(event_id)
+            if event is not None and event.content.get("membership") == "join":
+                is_local = self._is_local(user_id)
+                entries[user_id] = self._local(user_id) if is_local else _remote(user_id, event.content)
+            elif not self._is_local(user_id) and not self._api.rooms.rooms_of(user_id):
+                gone.append(user_id)
         return entries, gone
 
     def _write(

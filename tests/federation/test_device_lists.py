@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.federation.test_senders import until
 from tests.federation.test_transactions import sync_until
 from tests.servers.device_keys import ClientDevice, Identity
 from tests.servers.guest_server import Guest
@@ -100,6 +101,21 @@ def test_announcements_are_numbered_and_each_names_the_one_before(alpha, alice, 
     assert second["stream_id"] > first["stream_id"]
 
 
+def test_who_joins_a_room_is_made_known_to_its_servers_once(alpha, alice, guest, remote):
+    bob, second = alpha.register(), Guest(remote, alpha, alpha.register().create_room(preset="public_chat"))
+    second.join()
+    publish(bob)
+    text = alice.send(guest.room_id, "so far nobody heard of bob")
+    until(lambda: text in {guest.signed_id(pdu) for seen in remote.asked(SEND) for pdu in seen.json["pdus"]})
+    bob.join(guest.room_id)
+    (told,) = edus(remote, "m.device_list_update", 1)
+    assert (told["user_id"], told["device_id"], told["prev_id"]) == (bob.user_id, bob.device_id, [])
+    bob.join(second.room_id)
+    publish(bob)
+    following = edus(remote, "m.device_list_update", 2)[1]
+    assert following["prev_id"] == [told["stream_id"]]
+
+
 def test_a_removed_device_is_announced_as_deleted_the_last_one_too(alice, remote):
     publish(alice)
     edus(remote, "m.device_list_update", 1)
@@ -167,6 +183,20 @@ def test_an_update_after_a_gap_has_the_whole_list_asked_for(alice, guest, remote
     assert asked_of(remote) == [f"{DEVICES}{quote(guest.user_id, safe='')}"]
 
 
+def test_an_update_after_a_gap_has_the_list_asked_for_before_anybody_queries(alice, guest, remote):
+    numbered(alice, guest)
+    announce(guest, "NEW", 12, [11], keys={})
+    until(lambda: remote.asked(DEVICES))
+
+
+def test_a_list_that_was_never_asked_for_is_numbered_from_the_first_query_on(alice, guest, remote):
+    device = known_device(guest)
+    assert set(keys_of(alice, guest.user_id)) == {"ONE"}
+    announce(guest, "ONE", 8, [7], keys=device.keys())
+    assert set(keys_of(alice, guest.user_id)) == {"ONE"}
+    assert asked_of(remote) == [f"{DEVICES}{quote(guest.user_id, safe='')}"]
+
+
 def test_an_update_is_told_to_those_who_share_a_room(alice, guest):
     numbered(alice, guest)
     since = alice.sync()["next_batch"]
@@ -197,9 +227,9 @@ def test_a_list_is_asked_for_again_after_its_user_was_away(alice, guest, remote)
 
 def test_keys_of_a_server_that_is_away_are_told_as_last_known(alice, guest, remote):
     numbered(alice, guest)
-    announce(guest, "ONE", 99, [98], keys={})
     remote.answer(DEVICES, Reply("503 Busy", {"errcode": "M_UNKNOWN", "error": "later"}))
     remote.answer(QUERY, Reply("503 Busy", {"errcode": "M_UNKNOWN", "error": "later"}))
+    announce(guest, "ONE", 99, [98], keys={})
     found = alice.post("/v3/keys/query", {"device_keys": {guest.user_id: []}, "timeout": 1000})
     assert set(found["device_keys"][guest.user_id]) == {"ONE"}
     assert set(found["failures"]) == {remote.name}

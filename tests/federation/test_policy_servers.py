@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import gevent
 import pytest
 import requests
 
@@ -64,6 +65,21 @@ def test_a_request_that_is_repeated_sends_once(guarded):
     path = f"/v3/rooms/{quote(guest.room_id)}/send/m.room.message/same"
     first, second = (alice.put(path, {"msgtype": "m.text", "body": "once"})["event_id"] for _ in range(2))
     assert first == second
+
+
+def test_requests_that_are_the_same_and_come_at_once_send_once(guarded, remote):
+    alice, guest = guarded
+    path = f"/v3/rooms/{quote(guest.room_id)}/send/m.room.message/same"
+
+    def answer_slowly(seen):
+        gevent.sleep(0.5)  # the other request arrives meanwhile
+        return signature(remote, seen.json)
+
+    remote.answer(SIGN, answer_slowly)
+    content = {"msgtype": "m.text", "body": "once"}
+    sending = [gevent.spawn(alice.put, path, content) for _ in range(3)]
+    gevent.joinall(sending, timeout=30)
+    assert len({one.value["event_id"] for one in sending}) == 1
 
 
 def test_what_is_refused_is_not_sent_and_the_reason_told(guarded):

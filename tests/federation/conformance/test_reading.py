@@ -40,15 +40,23 @@ def test_a_state_is_that_before_the_event_and_its_chain_holds_what_it_rests_on(s
 
 @pytest.mark.parametrize("version", ["11", "12"])
 def test_an_auth_chain_is_that_of_the_event_without_itself(alice, guest_of, version):
-    """From room version 12 on, no event names the create event."""
+    """From room version 12 on no event names the create event, on which all rest; the chain has it."""
     guest = guest_of(alice.create_room(preset="public_chat", room_version=version))
     guest.join()
     joined = guest.state["m.room.member", guest.user_id]
     chain = get(guest, f"event_auth/{segment(guest.room_id)}/{segment(joined)}").json()["auth_chain"]
     keys = {(one["type"], one["state_key"]) for one in chain}
-    begin = set() if version == "12" else {("m.room.create", "")}
-    others = {("m.room.power_levels", ""), ("m.room.join_rules", ""), ("m.room.member", alice.user_id)}
-    assert keys == begin | others
+    levels, rules = ("m.room.power_levels", ""), ("m.room.join_rules", "")
+    assert keys == {("m.room.create", ""), levels, rules, ("m.room.member", alice.user_id)}
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+def test_the_create_event_rests_on_nothing(alice, guest_of, version):
+    guest = guest_of(alice.create_room(preset="public_chat", room_version=version))
+    guest.join()
+    created = guest.state["m.room.create", ""]
+    answer = get(guest, f"event_auth/{segment(guest.room_id)}/{segment(created)}")
+    assert answer.json() == {"auth_chain": []}
 
 
 @pytest.mark.parametrize("query", ["", "?limit=5", "?v=%24x", "?v=%24x&limit=none", "?v=%24x&limit=0"])
