@@ -265,12 +265,13 @@ class Ledger:
         return Unread(room, room.revision, upto, {}, False, {})
 
     def _read_marks(self, user: UserNid, found: dict[RoomNid, Unread]) -> None:
+        # looked at first: what is written while the database answers may be in neither afterwards
+        joined = {room: self.marks.get((user, room, UNTHREADED)) for room in found}
         for room, thread, position in self._store.marks_of(user, list(found)):
             found[room].reads[thread] = position
-        for room, unread in found.items():
-            joined = self.marks.get((user, room, UNTHREADED))
-            if joined is not None:
-                unread.reads[UNTHREADED] = joined
+        for room, mark in joined.items():
+            if mark is not None:
+                found[room].reads[UNTHREADED] = mark
         for room, by_thread in self._receipts.latest_in_rooms(user, list(found)).items():
             reads = found[room].reads
             for thread, receipt in by_thread.items():

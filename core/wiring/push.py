@@ -86,7 +86,7 @@ def build_push(
     jitter_s = (settings.jitter_delay or 0) / 1000
     sender = None if http is None else PushSender(pusher_store, messages, http, writer, jitter_s=jitter_s)
     outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
-    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)
+    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, writer, outbox)
     runner = storage.runner(counter, settle_s=SETTLE_SECONDS)
     notifications = Notifications(
         NotificationStore(storage.database),
