@@ -146,7 +146,7 @@ class NotificationCounter:
             if redacted:
                 self._store.remove_events(transaction, redacted)
             self._outbox.write(transaction, planned)
-            transaction.after_commit(lambda: ledger.wrote(upto, len(steps)))
+            transaction.after_commit(lambda: ledger.wrote(upto, len(steps), marks))
 
         return apply
 

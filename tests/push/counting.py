@@ -38,11 +38,15 @@ class Counting:
         """Follow the log to its end, in memory."""
         self.ledger.advance(self._lines())
 
+    def handled(self):
+        """Follow the log to its end; what is to be written."""
+        lines = self._lines()
+        self._at = lines[-1].position
+        return self.counter.handle(lines)
+
     def write(self) -> None:
         """Follow the log to its end, and write."""
-        lines = self._lines()
-        self._writer.submit(self.counter.handle(lines))
-        self._at = lines[-1].position
+        self._writer.submit(self.handled())
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from core.graph.drafts import Draft
 from core.storage import notification_counts
 from core.storage.account_data import AccountDataStore
 from core.storage.notification_counts import CountStore
 from tests.graph.local_room import ANNA, BEN, message
 from tests.push.conftest import MEMBERS
 from tests.push.counting import Counting, nid, total
+
+HIGHLIGHT = {"set_tweak": "highlight"}
 
 
 @pytest.fixture
@@ -81,3 +84,17 @@ def test_a_list_of_ignored_users_counts_from_when_it_is_set(counting, graph, roo
     counting.write()
     assert total(counting, graph, BEN, room) == (2, 0)
     assert total(counting, graph, MEMBERS[1], room) == (3, 0)
+
+
+def test_who_begins_to_count_alone_while_something_is_written_goes_on_so(counting, graph, room, writer):
+    content = {"body": "x", "msgtype": "m.text", "m.mentions": {"user_ids": [BEN]}}
+    loud = {"rule_id": "loud", "default": False, "enabled": True, "pattern": "x", "actions": ["notify", HIGHLIGHT]}
+    counting.rules.put(nid(graph, BEN), "content", loud, None)
+    graph.write.send(room, [message(ANNA, "y")])
+    apply = counting.handled()
+    graph.write.send(room, [Draft("m.room.message", ANNA, content)])  # the very next line of the log
+    counting.follow()
+    writer.submit(apply)
+    counting.write()
+    counting.ledger.forget_room(room)
+    assert total(counting, graph, BEN, room) == (2, 1)
