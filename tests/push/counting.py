@@ -31,7 +31,7 @@ class Counting:
         evaluator = Evaluator(graph, self.rules, ignoring, store, ServerName("here.test"))
         self.ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(database), store)
         self.ledger.begin(Position(0))
-        outbox = Outbox(PusherStore(database), lambda pushers: None)
+        outbox = Outbox(PusherStore(database), {})
         self.counter = NotificationCounter(self.ledger, store, self._log, tail, CursorStore(database), writer, outbox)
 
     def follow(self) -> None:
