@@ -86,7 +86,7 @@ class App:
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
         )
         self.housekeeping = build_housekeeping(
-            self.ground, self.accounts, self.addresses, self.encryption, self.notices
+            self.ground, self.accounts, self.addresses, self.encryption, self.rooms, self.notices
         )
         self.control = build_control(
             self.ground, self.accounts, self.addresses, self.management, self.federated_rooms.doctor.commands()

@@ -15,7 +15,6 @@ WITHOUT_EFFECT = frozenset(
         "saml2_config",
         "jwt_config",
         "matrix_authentication_service",
-        "forgotten_room_retention_period",
         "federation_metrics_domains",
         "stats.enabled",
         "statistics_window",
