@@ -147,3 +147,11 @@ def test_a_page_says_that_it_starts_where_it_was_asked_to(alice):
     page = alice.get(f"/v3/rooms/{room}/messages", dir="f", **{"from": token})
     assert [one["event_id"] for one in page["chunk"]] == [event]
     assert page["start"] == token
+
+
+def test_who_ignores_themselves_still_sees_what_they_say(alice):
+    room = alice.create_room()
+    listed = {"ignored_users": {alice.user_id: {}}}
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", listed)
+    alice.send(room, "mine")
+    assert bodies(alice.get(f"/v3/rooms/{room}/messages", dir="b")["chunk"]) == ["mine"]
