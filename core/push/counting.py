@@ -215,6 +215,8 @@ class NotificationCounter:
         while self._queue:
             self.ledger.advance(self._queue[0])
             self._queue.popleft()
+        if self.ledger.position < self._tail.position:
+            self.ledger.advance((), self._tail.position)  # positions without a line are not announced
 
 
 class _Often:

@@ -65,3 +65,11 @@ def test_what_was_told_too_early_is_told_again_without_another_event(counting, g
     with gevent.Timeout(20):
         while not log.of_subject(Kind.NOTIFICATION_COUNTS, nid(graph, BEN), since, log.tip(), 10):
             gevent.sleep(0.005)
+
+
+def test_positions_without_a_line_are_not_waited_for(counting, tail):
+    beyond = tail.position + 1_000
+    tail.feed([], beyond)
+    before = time.monotonic()
+    assert counting.counter.ready(beyond)
+    assert time.monotonic() - before < LONG_SECONDS
