@@ -70,7 +70,9 @@ class App:
         self.notices = build_notices(self.ground, self.accounts, self.addresses, self.rooms)
         self.directory = build_directory(self.ground, self.accounts, self.rooms, self.federation)
         self.relations = build_relations(self.ground, self.accounts, self.rooms, self.push_rules)
-        self.push = build_push(self.ground, self.accounts, self.rooms, self.push_rules, PluginHttp(self.outbound.web))
+        self.push = build_push(
+            self.ground, self.accounts, self.addresses, self.rooms, self.push_rules, PluginHttp(self.outbound.web)
+        )
         self.sync = build_sync(
             self.ground, self.accounts, self.rooms, self.encryption, self.push_rules, self.push.counter
         )
@@ -84,7 +86,7 @@ class App:
             self.ground, self.accounts, self.encryption, self.rooms, self.receipts, self.federation, remote_devices
         )
         self.housekeeping = build_housekeeping(
-            self.ground, self.accounts, self.addresses, self.encryption, self.notices
+            self.ground, self.accounts, self.addresses, self.encryption, self.rooms, self.notices
         )
         self.control = build_control(
             self.ground, self.accounts, self.addresses, self.management, self.federated_rooms.doctor.commands()

@@ -6,6 +6,7 @@ Spec: Client-Server API, "Ignoring Users".
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import orjson
 
@@ -20,23 +21,26 @@ _NOBODY: frozenset[UserId] = frozenset()
 
 
 class IgnoredUsers:
-    """Lists of ignored users. `follow` must be given to the log's tail."""
+    """Lists of ignored users. `name_of` says who a number is; `follow` must be given to the log's tail."""
 
     followed = (Kind.ACCOUNT_DATA,)
     """The kinds of lines it hears of."""
 
-    def __init__(self, store: AccountDataStore) -> None:
+    def __init__(self, store: AccountDataStore, name_of: Callable[[int], str]) -> None:
         self._store = store
+        self._name_of = name_of
         self._kept: OrderedDict[UserNid, frozenset[UserId]] = OrderedDict()
         self._changes = 0
 
     def of(self, user_nid: UserNid) -> frozenset[UserId]:
-        """Whom the user ignores; nobody where the list is missing or is none."""
+        """Whom the user ignores, never themselves; nobody where the list is missing or is none."""
         found = self._kept.get(user_nid)
         if found is not None:
             return found
         changes = self._changes
         found = _read(self._store.find(user_nid, "m.ignored_user_list"))
+        if found:
+            found -= {self._name_of(user_nid)}
         if changes == self._changes:  # what was read while something changed may be old
             self._kept[user_nid] = found
             if len(self._kept) > MAX_KEPT:

@@ -5,7 +5,7 @@ In the same transaction, so that a validated address makes one account at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.accounts.registration import Also
@@ -19,9 +19,13 @@ from core.storage.writer import Transaction
 class ShownAtRegistration:
     """Implements core.accounts.registering.ShownAtRegistration."""
 
-    def __init__(self, threepids: Threepids, terms: Terms) -> None:
+    def __init__(
+        self, threepids: Threepids, terms: Terms, has_mail: Callable[[Transaction, UserNid, str], None] | None = None
+    ) -> None:
+        """`has_mail` hears of each e-mail address that a new account has, within its transaction."""
         self._threepids = threepids
         self._terms = terms
+        self._has_mail = has_mail
 
     def keep(self, stages: Mapping[str, Any]) -> Also | None:
         """What is written with the account. Raises: `Forbidden` for an address that is not allowed."""
@@ -35,6 +39,8 @@ class ShownAtRegistration:
         def also(transaction: Transaction, user_nid: UserNid) -> None:
             for proof in proofs:
                 self._threepids.add_in(transaction, user_nid, proof, Purpose.REGISTER)
+                if self._has_mail is not None and proof.medium == "email":
+                    self._has_mail(transaction, user_nid, proof.address)
             if accepted is not None:
                 self._terms.accept_in(transaction, user_nid, accepted["version"])
 

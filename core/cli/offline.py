@@ -100,9 +100,10 @@ def plugins_of(config: Config) -> PluginManager:
 def _build(config: Config, name: ServerName, storage: Storage, plugins: PluginManager) -> Offline:
     database, writer = storage.database, storage.writer
     users, profiles = UserStore(database), ProfileStore(database)
+    pushers = PusherStore(database)
     departures = DeviceDepartures(DeviceKeyStore(database), OneTimeKeyStore(database), ToDeviceStore(database))
-    devices = DeviceStore(database, [departures.leave, PusherStore(database).remove_of_devices])
-    tokens, threepids = RegistrationTokenStore(database), ThreepidStore(database)
+    devices = DeviceStore(database, [departures.leave, pushers.remove_of_devices])
+    tokens, threepids = RegistrationTokenStore(database), ThreepidStore(database, pushers.remove_of_address)
     sessions = Sessions(devices, AccessTokenStore(database), writer, config.auth)
     registration = Registration(name, users, profiles, tokens, sessions, storage.interner, writer, plugins)
     passwords = Passwords(users, writer, plugins, config.auth)

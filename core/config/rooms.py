@@ -63,7 +63,10 @@ class RoomsConfig:
         False, boolean, "Whether administrators may join them anyway.", key="limit_remote_rooms.admins_can_join"
     )
     forgotten_room_retention_period: int | None = setting(
-        None, duration_ms, "How long rooms that every local user forgot are kept; unset, for ever.", example="28d"
+        None,
+        duration_ms,
+        "How long the history of rooms that every local user forgot is kept; unset, for ever.",
+        example="28d",
     )
     forget_rooms_on_leave: bool = setting(False, boolean, "Forget rooms as soon as they are left.")
     exclude_rooms_from_sync: tuple[str, ...] = setting([], list_of(text), "Room ids that clients never hear of.")

@@ -68,7 +68,43 @@ def _built_in() -> dict[str, str]:
         '<input type="hidden" name="client_secret" value="{{ client_secret }}">'
         "<button>Yes, set the new password</button></form>",
     )
+    found.update(_missed())
     return found
+
+
+def _missed() -> dict[str, str]:
+    """The mail about missed messages, and the page that ends such mails."""
+    plain = """Hello {{ user_display_name }},
+
+this happened on {{ app_name }} while you were away.
+{% for room in rooms %}
+{{ room.title }}: {{ room.link }}
+{% for notif in room.notifs %}{% for message in notif.messages %}\
+  {{ message.ts|format_ts("%Y-%m-%d %H:%M") }} {{ message.sender_name }}: {{ message.body_text_plain }}
+{% endfor %}{% endfor %}{% endfor %}
+Times are in UTC. To get no more of these mails, open this link:
+{{ unsubscribe_link }}
+""".replace("\\\n", "")
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"></head><body>'
+        "<p>Hello {{ user_display_name }},</p><p>this happened on {{ app_name }} while you were away.</p>"
+        '{% for room in rooms %}<h3><a href="{{ room.link }}">{{ room.title }}</a></h3>'
+        "{% for notif in room.notifs %}{% for message in notif.messages %}"
+        '<p><a href="{{ notif.link }}">{{ message.ts|format_ts("%Y-%m-%d %H:%M") }}</a> '
+        "<b>{{ message.sender_name }}</b>: {{ message.body_text_plain }}</p>{% endfor %}{% endfor %}{% endfor %}"
+        '<p>Times are in UTC. <a href="{{ unsubscribe_link }}">Send me no more of these mails</a></p></body></html>'
+    )
+    ask = (
+        "<p>Mails to {{ address }} about messages you have missed on {{ app_name }} can be ended here.</p>"
+        '<form method="post"><button>Send me no more of them</button></form>'
+    )
+    done = "<p>There will be no more mails to {{ address }} about messages you have missed on {{ app_name }}.</p>"
+    return {
+        "notif_mail.txt": plain,
+        "notif_mail.html": html,
+        "unsubscribe.html": _page("Mails about missed messages", ask),
+        "unsubscribed.html": _page("No more mails", done),
+    }
 
 
 BUILT_IN: Mapping[str, str] = _built_in()

@@ -6,6 +6,7 @@ templates escape what is put into them. Templates run in a sandbox: they show va
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,8 +29,9 @@ class Templates:
             autoescape=lambda name: name is not None and name.endswith(".html"),
         )
         self._environment.globals.update(defaults or {})
+        self._environment.filters["format_ts"] = _format_ts
 
-    def render(self, name: str, /, **variables: str | None) -> str:
+    def render(self, name: str, /, **variables: object) -> str:
         """The text of a template. Raises: jinja2's TemplateError for a file that is wrong."""
         return self._environment.get_template(name).render(**variables)
 
@@ -42,6 +44,14 @@ class Templates:
             except (TemplateError, OSError, UnicodeDecodeError) as error:
                 found.append(f"The template {name} cannot be used: {error}.")
         return found
+
+
+def _format_ts(sent_ms: int, form: str) -> str:
+    """A time of an event, in UTC. What lies outside the calendar is no time."""
+    try:
+        return time.strftime(form, time.gmtime(sent_ms / 1000))
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def consent_pages(folder: Path) -> ImmutableSandboxedEnvironment:

@@ -1,12 +1,15 @@
 """The counter: keeps the ledger of unread counts up with the log's tail, and writes what it says, later and many at once.
 
 Syncs ask `ready` before they read counts. It does the outstanding work itself where nobody is at it, so that of many
-syncs woken by one event the first evaluates it and none has to wait.
+syncs woken by one event the first evaluates it and none has to wait. Where somebody is at it, they wait for that, so that
+counts are right in the answer they belong to; once that took too long, a counter that is behind is hardly waited for,
+and what was told of old counts is told again as soon as they are right.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Collection
 from itertools import takewhile
@@ -18,11 +21,13 @@ from core.ids import Position, RoomNid, UserNid
 from core.push.evaluating import Step, counted
 from core.push.ledger import KINDS, Ledger
 from core.push.outbox import Outbox
+from core.push.patience import Patience
 from core.storage.consumers import Apply
 from core.storage.cursors import CursorStore
 from core.storage.log import Kind, Line, LogReader, LogTail
 from core.storage.notification_counts import CountStore
 from core.storage.transaction import Transaction
+from core.storage.writer import Writer
 
 SETTLE_SECONDS = 0.5
 """Rows are written this long after their events, those of many events together."""
@@ -47,6 +52,7 @@ class NotificationCounter:
         log: LogReader,
         tail: LogTail,
         cursors: CursorStore,
+        writer: Writer,
         outbox: Outbox,
     ) -> None:
         self.ledger = ledger
@@ -54,12 +60,14 @@ class NotificationCounter:
         self._log = log
         self._tail = tail
         self._cursors = cursors
+        self._writer = writer
         self._outbox = outbox
         self._queue: deque[list[Line]] = deque()
         self._work = Event()
         self._is_live = False
         self._is_stopping = False
         self._owed: set[tuple[UserNid, RoomNid]] = set()
+        self._patience = Patience()
         self._rooms = _Often()
         self._users = _Often()
         self._greenlet: gevent.Greenlet | None = None
@@ -79,19 +87,11 @@ class NotificationCounter:
             self._greenlet.join()
             self._greenlet = None
 
-    def ready(self, position: int, timeout_s: float) -> bool:
-        """Make sure that counts are up to `position`; whether they are, within that time."""
-        if self.ledger.position >= position:
-            return True
-        try:
-            if self._is_live and self.ledger.lock.acquire(timeout=timeout_s):
-                try:
-                    self._drain()
-                finally:
-                    self.ledger.lock.release()
-        except Exception:
-            _log.exception("Could not count what is unread; the counter will try again.")
-        return self.ledger.wait_for(position, timeout_s)
+    def ready(self, position: int) -> bool:
+        """Make sure that counts are up to `position`; whether they are, after as much waiting as is reasonable."""
+        is_ready = self.ledger.position >= position or self._work_up_to(position, self._patience.seconds)
+        self._patience.note(is_ready)
+        return is_ready
 
     def owe(self, user: UserNid, rooms: Collection[RoomNid]) -> None:
         """Counts of these rooms were told before they were ready: tell them again when they are."""
@@ -116,15 +116,27 @@ class NotificationCounter:
 
         return apply
 
+    def _work_up_to(self, position: int, timeout_s: float) -> bool:
+        """Do what has gathered, or wait for who is at it; whether `position` was reached."""
+        give_up = time.monotonic() + timeout_s
+        try:
+            if self._is_live and self.ledger.lock.acquire(timeout=timeout_s):
+                try:
+                    self._drain()
+                finally:
+                    self.ledger.lock.release()
+        except Exception:
+            _log.exception("Could not count what is unread; the counter will try again.")
+        return self.ledger.wait_for(position, give_up - time.monotonic())
+
     def _writing(self, upto: Position) -> Apply | None:
         ledger = self.ledger
         steps = list(takewhile(lambda step: step.position <= upto, ledger.steps))
         marks = [(*key, position) for key, position in ledger.marks.items() if position <= upto]
         redacted = [event for event, position in ledger.redacted.items() if position <= upto]
-        owed = set(self._owed)
         readers = [user for user, position in ledger.readers.items() if position <= upto]
         planned = self._outbox.plan(steps, readers)
-        if not (marks or redacted or owed or planned or any(step.rows or step.common.notify for step in steps)):
+        if not (marks or redacted or planned or any(step.rows or step.common.notify for step in steps)):
             ledger.wrote(upto, len(steps))
             return None
 
@@ -133,14 +145,8 @@ class NotificationCounter:
             self._store.put_marks(transaction, marks)
             if redacted:
                 self._store.remove_events(transaction, redacted)
-            for user, room in owed:
-                transaction.log(Kind.NOTIFICATION_COUNTS, user, room)
             self._outbox.write(transaction, planned)
-            transaction.after_commit(wrote)
-
-        def wrote() -> None:
-            ledger.wrote(upto, len(steps))
-            self._owed -= owed
+            transaction.after_commit(lambda: ledger.wrote(upto, len(steps), marks))
 
         return apply
 
@@ -173,11 +179,11 @@ class NotificationCounter:
                 if not self._is_live:
                     self._catch_up(upto)
                     self._is_live = True
+                self._work.clear()
                 with self.ledger.lock:
                     self._drain()
-                self._work.clear()
-                if not self._queue:
-                    self._work.wait()
+                self._settle_debts()
+                self._work.wait()
             except Exception:
                 _log.exception("Could not count what is unread; trying again in %d s.", RETRY_SECONDS)
                 gevent.sleep(RETRY_SECONDS)
@@ -188,11 +194,29 @@ class NotificationCounter:
             lines = self._log.lines(self.ledger.position, upto, KINDS, LINES_AT_ONCE)
             self.ledger.advance(lines, None if len(lines) == LINES_AT_ONCE else upto)
 
+    def _settle_debts(self) -> None:
+        """Have syncs tell what they told too early."""
+        if not self._owed:
+            return
+        owed, self._owed = self._owed, set()
+
+        def apply(transaction: Transaction) -> None:
+            for user, room in owed:
+                transaction.log(Kind.NOTIFICATION_COUNTS, user, room)
+
+        try:
+            self._writer.submit(apply)
+        except Exception:
+            self._owed |= owed
+            raise
+
     def _drain(self) -> None:
         """Follow what has gathered. The caller holds the lock."""
         while self._queue:
             self.ledger.advance(self._queue[0])
             self._queue.popleft()
+        if self.ledger.position < self._tail.position:
+            self.ledger.advance((), self._tail.position)  # positions without a line are not announced
 
 
 class _Often:

@@ -43,6 +43,7 @@ KINDS = (
     Kind.PUSH_RULES,
 )
 Mark = tuple[UserNid, RoomNid, str]
+WrittenMark = tuple[UserNid, RoomNid, str, int]
 
 
 class Ledger:
@@ -149,12 +150,19 @@ class Ledger:
             self._rooms[room].revision += 1
         self._changes += 1
 
-    def wrote(self, upto: Position, steps: int) -> None:
-        """Everything up to `upto` has been committed, `steps` steps among it."""
+    def wrote(self, upto: Position, steps: int, marks: Collection[WrittenMark] = ()) -> None:
+        """Everything up to `upto` has been committed, `steps` steps and some marks among it."""
         for _ in range(steps):
             self.steps.popleft()
         self.written = max(self.written, upto)
-        self.marks = {key: position for key, position in self.marks.items() if position > upto}
+        for (
+            user,
+            room,
+            thread,
+            position,
+        ) in marks:  # just these: another may have come at the very end of what was written
+            if self.marks.get((user, room, thread)) == position:
+                del self.marks[user, room, thread]
         self.redacted = {event: position for event, position in self.redacted.items() if position > upto}
         self.readers = {user: position for user, position in self.readers.items() if position > upto}
         self._evaluator.wrote(upto)
@@ -265,12 +273,13 @@ class Ledger:
         return Unread(room, room.revision, upto, {}, False, {})
 
     def _read_marks(self, user: UserNid, found: dict[RoomNid, Unread]) -> None:
+        # looked at first: what is written while the database answers may be in neither afterwards
+        joined = {room: self.marks.get((user, room, UNTHREADED)) for room in found}
         for room, thread, position in self._store.marks_of(user, list(found)):
             found[room].reads[thread] = position
-        for room, unread in found.items():
-            joined = self.marks.get((user, room, UNTHREADED))
-            if joined is not None:
-                unread.reads[UNTHREADED] = joined
+        for room, mark in joined.items():
+            if mark is not None:
+                found[room].reads[UNTHREADED] = mark
         for room, by_thread in self._receipts.latest_in_rooms(user, list(found)).items():
             reads = found[room].reads
             for thread, receipt in by_thread.items():
@@ -281,9 +290,9 @@ class Ledger:
         in_main: dict[RoomNid, tuple[int, int]] = {}
         in_threads: dict[RoomNid, tuple[int, int]] = {}
         for room, unread in found.items():
-            own_since = unread.reads.pop(OWN_COUNTING, None)
-            unread.is_own = own_since is not None
-            common_upto = upto if own_since is None else min(own_since, upto)
+            own_since = unread.reads.pop(OWN_COUNTING, upto + 1)  # one that is newer than `upto` comes with its step
+            unread.is_own = own_since <= upto
+            common_upto = min(own_since, upto)
             for thread, ranges in ((MAIN, in_main), (UNTHREADED, in_threads)):
                 since = unread.read_upto(thread)
                 if since < common_upto:

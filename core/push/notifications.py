@@ -21,7 +21,6 @@ from core.storage.notifications import Bounds, NotificationStore, Notified
 from core.storage.receipts import UNTHREADED
 
 MOST_PER_PAGE = 100
-WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Notifications:
     def page(self, viewer: Viewer, start: str | None, limit: int, only_highlights: bool) -> Page:
         """A page from a token on. Raises: InvalidParam for what is no token."""
         end, limit = self._position(), min(limit, MOST_PER_PAGE)
-        self._counter.ready(end, WAIT_SECONDS)
+        self._counter.ready(end)
         upto = min(_read_token(start) - 1, end) if start is not None else end
         found = self._newest(viewer.user_nid, upto, limit + 1, only_highlights)
         page = found[:limit]

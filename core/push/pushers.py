@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from core.errors import InvalidParam, MissingParam
+from core.errors import BadRequest, InvalidParam, MissingParam
 from core.ids import Requester, UserNid
 from core.storage.devices import DeviceStore
-from core.storage.pushers import Pusher, PusherStore
+from core.storage.pushers import HTTP, MAIL, MAIL_APP, Pusher, PusherStore
 from core.storage.transaction import Transaction
 from core.storage.writer import Writer
 
@@ -24,18 +24,20 @@ NEEDED = ("app_display_name", "device_display_name", "lang", "data")
 
 
 class Pushers:
-    """Sets and lists pushers."""
+    """Sets and lists pushers. `may_mail` says whether an address is a user's, and one that they may be mailed at."""
 
     def __init__(
         self,
         store: PusherStore,
         devices: DeviceStore,
         writer: Writer,
+        may_mail: Callable[[Requester, str], bool] | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         self._store = store
         self._devices = devices
         self._writer = writer
+        self._may_mail = may_mail
         self._now_ms = now_ms
 
     def of(self, user: UserNid) -> list[dict[str, Any]]:
@@ -48,28 +50,40 @@ class Pushers:
     def set(
         self, requester: Requester, kind: str, app_id: str, pushkey: str, details: Mapping[str, Any], append: bool
     ) -> None:
-        """Set a pusher. Raises: MissingParam, InvalidParam."""
+        """Set a pusher. Raises: MissingParam, InvalidParam, and BadRequest for an address that is not the user's."""
         if len(app_id) > MAX_APP_ID:
             raise InvalidParam(f"'app_id' may have {MAX_APP_ID} characters.")
         missing = [name for name in NEEDED if details.get(name) is None]
         if missing:
             raise MissingParam(f"Missing parameters: {', '.join(missing)}.")
-        if kind != "http":
-            raise InvalidParam(
-                f"'kind' is {kind[:50]!r}; this server has pushers of the kind http, and null removes one."
-            )
-        _check_url(details["data"])
+        self._check(requester, kind, app_id, pushkey, details["data"])
         kept = orjson.dumps({key: value for key, value in details.items() if value is not None})
         if len(kept) > MAX_DETAILS_BYTES:
             raise InvalidParam(f"The description of a pusher may have {MAX_DETAILS_BYTES} bytes.")
 
         def write(transaction: Transaction) -> None:
-            device = requester.device_id
+            device = (
+                requester.device_id if kind == HTTP else None
+            )  # mails come to the account, whatever it is used with
             nid = 0 if device is None else self._devices.find_nid_in(transaction, requester.user_nid, device) or 0
             pusher = Pusher(0, requester.user_nid, app_id, pushkey, kind, nid, kept, self._now_ms())
             self._store.set(transaction, pusher, append)
 
         self._writer.submit(write, requester.user_nid)
+
+    def _check(self, requester: Requester, kind: str, app_id: str, pushkey: str, data: Mapping[str, Any]) -> None:
+        if kind == HTTP:
+            _check_url(data)
+        elif kind == MAIL and self._may_mail is not None:
+            if app_id != MAIL_APP:
+                raise InvalidParam(f"'app_id' must be {MAIL_APP} for a pusher of the kind email.")
+            if not self._may_mail(requester, pushkey):
+                raise BadRequest("'pushkey' is no e-mail address of yours.", errcode="M_THREEPID_NOT_FOUND")
+        else:
+            kinds = HTTP if self._may_mail is None else f"{HTTP} and {MAIL}"
+            raise InvalidParam(
+                f"'kind' is {kind[:50]!r}; this server has pushers of the kind {kinds}, and null removes one."
+            )
 
     def remove(self, user: UserNid, app_id: str, pushkey: str) -> None:
         """Remove a pusher; nothing happens where there is none."""

@@ -21,7 +21,7 @@ from core.errors import MatrixError
 from core.hooks.api import Http
 from core.push.messages import Messages
 from core.push.outbox import BADGE
-from core.storage.pushers import Push, Pusher, PusherStore
+from core.storage.pushers import HTTP, Push, Pusher, PusherStore
 from core.storage.writer import Writer
 
 AT_ONCE = 50
@@ -69,7 +69,7 @@ class PushSender:
 
     def start(self) -> None:
         """Begin with what was left waiting."""
-        self.wake(self._store.waiting())
+        self.wake(self._store.waiting(HTTP))
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -131,7 +131,7 @@ class PushSender:
         body = self._messages.notification(pusher, push)
         unread = 0 if body is None else body["notification"]["counts"].get("unread", 0)
         if body is None or (push.event_nid == BADGE and self._badges.get(pusher_nid) == unread):
-            self._writer.submit(lambda transaction: self._store.drop(transaction, push))
+            self._writer.submit(lambda transaction: self._store.drop(transaction, (push,)))
             return True
         rejected = self._post(pusher, body)
         if rejected is None:

@@ -20,6 +20,8 @@ from core.storage.writer import Transaction
 MEMBERSHIPS = ("", "join", "invite", "leave", "ban", "knock")
 """The memberships by the number they are stored as; '' where the key is empty or its content is nonsense."""
 _NUMBER = {name: number for number, name in enumerate(MEMBERSHIPS)}
+PRESENT = f"{_NUMBER['join']}, {_NUMBER['invite']}, {_NUMBER['knock']}"
+"""The memberships of who is in a room or wants to be, for SQL."""
 
 
 class MembershipRow(Table):

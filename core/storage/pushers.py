@@ -14,6 +14,10 @@ from core.storage.sql import marks
 from core.storage.tables import BigIntegerField, BytesField, MatrixStringField, Table
 from core.storage.transaction import Transaction, advance
 
+HTTP, MAIL = "http", "email"
+"""The kinds of pushers."""
+MAIL_APP = "m.email"
+"""The app id of every pusher that mails."""
 MAX_PUSHERS = 100
 """Pushers one user may have; setting another removes the oldest."""
 MAX_QUEUED = 20
@@ -99,21 +103,28 @@ class PusherStore:
         row = self._database.row(f"SELECT {_COLUMNS} FROM pushers WHERE pusher_nid = ?", (pusher_nid,))
         return None if row is None else _pusher(row)
 
-    def in_room(self, room: RoomNid) -> list[tuple[UserNid, int, bool]]:
-        """(user, pusher, whether they are joined) of everybody who is joined to a room, or invited, and has pushers."""
+    def in_room(self, room: RoomNid) -> list[tuple[UserNid, int, bool, str]]:
+        """(user, pusher, whether they are joined, kind) for all who are joined to a room, or invited, and have pushers."""
         return self._database.rows(
-            "SELECT p.user_nid, p.pusher_nid, m.membership = 1 FROM memberships m JOIN pushers p ON p.user_nid = m.user_nid "
-            "WHERE m.room_nid = ? AND m.membership IN (1, 2)",
+            "SELECT p.user_nid, p.pusher_nid, m.membership = 1, p.kind FROM memberships m "
+            "JOIN pushers p ON p.user_nid = m.user_nid WHERE m.room_nid = ? AND m.membership IN (1, 2)",
             (room,),
         )
 
-    def of_users(self, users: Collection[UserNid]) -> list[tuple[UserNid, int]]:
-        """(user, pusher) of each pusher of some users."""
-        return self._database.rows_in("SELECT user_nid, pusher_nid FROM pushers WHERE user_nid IN ({})", users)
+    def with_badge(self, users: Collection[UserNid]) -> list[int]:
+        """The pushers of some users that show how much is unread."""
+        rows = self._database.rows_in(
+            "SELECT pusher_nid FROM pushers WHERE user_nid IN ({}) AND kind = ?", users, after=(HTTP,)
+        )
+        return [row[0] for row in rows]
 
-    def waiting(self) -> list[int]:
-        """The pushers for whom something waits."""
-        return [row[0] for row in self._database.rows("SELECT DISTINCT pusher_nid FROM pushes")]
+    def waiting(self, kind: str) -> list[int]:
+        """The pushers of a kind for whom something waits."""
+        rows = self._database.rows(
+            "SELECT DISTINCT w.pusher_nid FROM pushes w JOIN pushers p ON p.pusher_nid = w.pusher_nid WHERE p.kind = ?",
+            (kind,),
+        )
+        return [row[0] for row in rows]
 
     def queue(self, pusher_nid: int) -> list[Push]:
         """What waits for a pusher, oldest first."""
@@ -166,8 +177,8 @@ class PusherStore:
                 transaction.run("DELETE FROM pushes WHERE pusher_nid = ? AND push_nid <= ?", (pusher, last))
 
     def done(self, transaction: Transaction, push: Push, now_ms: int) -> None:
-        """The gateway took a notification."""
-        transaction.run("DELETE FROM pushes WHERE push_nid = ?", (push.push_nid,))
+        """A notification, and what waited before it, has been taken."""
+        transaction.run("DELETE FROM pushes WHERE pusher_nid = ? AND push_nid <= ?", (push.pusher_nid, push.push_nid))
         transaction.run(
             "UPDATE pushers SET last_success_ms = ?, failing_since_ms = 0 WHERE pusher_nid = ?",
             (now_ms, push.pusher_nid),
@@ -180,9 +191,15 @@ class PusherStore:
             (now_ms, pusher_nid),
         )
 
-    def drop(self, transaction: Transaction, push: Push) -> None:
-        """A notification is not worth sending any more."""
-        transaction.run("DELETE FROM pushes WHERE push_nid = ?", (push.push_nid,))
+    def drop(self, transaction: Transaction, pushes: Sequence[Push]) -> None:
+        """Some notifications are not worth sending any more."""
+        transaction.run(
+            f"DELETE FROM pushes WHERE push_nid IN ({marks(len(pushes))})", [push.push_nid for push in pushes]
+        )
+
+    def remove_of_address(self, transaction: Transaction, user: UserNid, address: str) -> None:
+        """Mails to an address that is not the user's any more end: a listener for core.storage.threepids."""
+        self._remove_where(transaction, "user_nid = ? AND kind = ? AND pushkey = ?", (user, MAIL, address))
 
     @staticmethod
     def _remove_where(transaction: Transaction, where: str, params: Sequence[object]) -> None:

@@ -6,6 +6,7 @@ Spec: Client-Server API, "Adding Account Administrative Contact Information".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from peewee import CompositeKey
@@ -17,6 +18,8 @@ from core.storage.tables import BigIntegerField, MatrixStringField, Table
 from core.storage.writer import Transaction
 
 MAX_ADDRESS_BYTES = 255
+
+AddressListener = Callable[[Transaction, UserNid, str], None]
 
 
 class ThreepidRecord(Table):
@@ -68,10 +71,14 @@ class Bind:
 
 
 class ThreepidStore:
-    """Reads and writes addresses. Transactions are the caller's; a change is told as a USER_STATUS line."""
+    """Reads and writes addresses. Transactions are the caller's; a change is told as a USER_STATUS line.
 
-    def __init__(self, database: Database) -> None:
+    `left` hears of each e-mail address that an account loses, within the transaction.
+    """
+
+    def __init__(self, database: Database, left: AddressListener | None = None) -> None:
         self._database = database
+        self._left = left
         self._insert = database.dialect.insert(ThreepidRecord)
         self._insert_bind = database.dialect.insert(ThreepidBindRecord)
 
@@ -111,11 +118,18 @@ class ThreepidStore:
         done = transaction.run(
             "DELETE FROM threepids WHERE user_nid = ? AND medium = ? AND address = ?", (user_nid, medium, address)
         )
+        if self._left is not None and medium == "email":
+            self._left(transaction, user_nid, address)
         transaction.log(Kind.USER_STATUS, user_nid, user_nid, replaces=True)
         return done > 0
 
     def remove_all(self, transaction: Transaction, user_nid: UserNid) -> None:
         """Take all addresses from an account, and forget where they are published."""
+        for (address,) in transaction.rows(
+            "SELECT address FROM threepids WHERE user_nid = ? AND medium = 'email'", (user_nid,)
+        ):
+            if self._left is not None:
+                self._left(transaction, user_nid, address)
         transaction.run("DELETE FROM threepids WHERE user_nid = ?", (user_nid,))
         transaction.run("DELETE FROM threepid_binds WHERE user_nid = ?", (user_nid,))
 

@@ -16,8 +16,6 @@ from core.storage.log import Kind, LogReader
 from core.sync.asking import Asking
 from core.sync.sections import Fields
 
-WAIT_SECONDS = 0.05
-"""A sync that has something to tell waits this long for its counts; if they come later, they are told again."""
 ROOMS_AT_ONCE = 1_000
 
 
@@ -37,9 +35,9 @@ class CountsSection:
         window, user = asking.window, asking.viewer.user_nid
         wanted: Collection[RoomNid] = rooms
         if window.has(Kind.RECEIPT, Kind.PRIVATE_RECEIPT):
-            is_ready = self._counter.ready(window.upto, WAIT_SECONDS)
+            is_ready = self._counter.ready(window.upto)
             wanted = {*wanted, *self._counter.ledger.read_since(user, window.since, window.upto, is_ready)}
-        if asking.ignored and self._counter.ready(window.upto, WAIT_SECONDS):
+        if asking.ignored and self._counter.ready(window.upto):
             # the redaction itself is not shown where its sender is ignored
             redacted = self._counter.ledger.redacted_since(window.since)
             wanted = {*wanted, *(room for room in redacted if room in window.user.joined)}
@@ -52,7 +50,7 @@ class CountsSection:
 
     def _told(self, asking: Asking, rooms: Collection[RoomNid]) -> Mapping[RoomNid, Fields]:
         user = asking.viewer.user_nid
-        if not self._counter.ready(asking.window.upto, WAIT_SECONDS):
+        if not self._counter.ready(asking.window.upto):
             self._counter.owe(user, rooms)
         by_thread = asking.filter.room.timeline.unread_thread_notifications
         return {room: _fields(unread, by_thread) for room, unread in self._counter.ledger.unread(user, rooms).items()}

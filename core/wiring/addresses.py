@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from core.accounts.identity_servers import IdentityServers
@@ -21,6 +22,8 @@ from core.federation.request_signing import DESTINATION, DESTINATION_IS, authori
 from core.ids import ServerName
 from core.mail.outgoing import Mailer
 from core.mail.templates import Templates
+from core.push.mailing.new_users import mail_new_user
+from core.storage.pushers import PusherStore
 from core.storage.threepids import ThreepidStore
 from core.storage.users import UserStore
 from core.storage.validation_sessions import ValidationSessionStore
@@ -49,6 +52,8 @@ class AddressesPart:
     stages: list[Stage]
     flows: list[Flow]
     shown: ShownAtRegistration
+    mails_of_missed: bool
+    """Whether users may have mails about messages they have missed."""
 
 
 def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
@@ -69,7 +74,8 @@ def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
         lifetimes,
         registration.next_link_domain_whitelist,
     )
-    store = ThreepidStore(storage.database)
+    pushers = PusherStore(storage.database)
+    store = ThreepidStore(storage.database, pushers.remove_of_address)
     threepids = Threepids(store, validation, mailer, storage.writer, ground.plugins, registration)
 
     def sign(target: str, destination: str, content: Mapping[str, Any]) -> list[str]:
@@ -87,6 +93,8 @@ def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
         can_text=identity.can_text,
         needs_terms=terms.is_in_force and terms.is_required_at_registration,
     )
+    mails_of_missed = config.email.enable_notifs and mailer.can_send
+    to_new_users = partial(mail_new_user, pushers) if mails_of_missed and config.email.notif_for_new_users else None
     return AddressesPart(
         mailer,
         templates,
@@ -97,7 +105,8 @@ def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
         terms,
         stages_of(config, web, validation, identity, terms),
         flows,
-        ShownAtRegistration(threepids, terms),
+        ShownAtRegistration(threepids, terms, to_new_users),
+        mails_of_missed,
     )
 
 

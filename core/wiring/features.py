@@ -26,7 +26,6 @@ UNSTABLE_FEATURES = {
     "org.matrix.msc4140": True,  # delayed events
     "org.matrix.msc4143": True,  # transports of group calls
     "org.matrix.msc4155": True,  # lists of those whose invites are wanted
-    "org.matrix.msc4306": True,  # subscriptions to threads
     "org.matrix.msc3266": True,  # room summaries
     "org.matrix.msc3827.stable": True,  # room types in the directory
     "uk.half-shot.msc2666": True,

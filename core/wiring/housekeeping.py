@@ -14,6 +14,8 @@ from gevent.event import Event
 
 from core.accounts.stale_devices import StaleDevices
 from core.errors import MatrixError
+from core.rooms.abandoned_rooms import AbandonedRooms
+from core.storage.abandoned_rooms import AbandonedRoomStore
 from core.storage.leases import Leases
 from core.storage.outbound_inboxes import OutboundInboxStore
 from core.wiring.accounts import AccountsPart
@@ -21,6 +23,7 @@ from core.wiring.addresses import AddressesPart
 from core.wiring.encryption import EncryptionPart
 from core.wiring.ground import Ground
 from core.wiring.notices import NoticesPart
+from core.wiring.rooms import RoomsPart
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +80,12 @@ class Housekeeping:
 
 
 def build_housekeeping(
-    ground: Ground, accounts: AccountsPart, addresses: AddressesPart, encryption: EncryptionPart, notices: NoticesPart
+    ground: Ground,
+    accounts: AccountsPart,
+    addresses: AddressesPart,
+    encryption: EncryptionPart,
+    rooms: RoomsPart,
+    notices: NoticesPart,
 ) -> Housekeeping:
     """Who cleans up after all parts."""
     config, storage = ground.config, ground.storage
@@ -89,6 +97,12 @@ def build_housekeeping(
         config.auth.delete_stale_devices_after,
         config.server.user_ips_max_age,
     )
+    abandoned = AbandonedRooms(
+        rooms.graph,
+        AbandonedRoomStore(storage.database),
+        storage.writer,
+        config.rooms.forgotten_room_retention_period,
+    )
     chores = {
         "to-device messages of devices that never read": encryption.to_device.tidy,
         "to-device messages for servers that are gone": OutboundInboxStore(storage.database, storage.writer).trim,
@@ -96,6 +110,7 @@ def build_housekeeping(
         "addresses of users kept for too long": stale.forget_addresses,
         "sessions of interactive authentication": accounts.interactive.expire,
         "validations of addresses": addresses.validation.expire,
+        "histories of rooms that all have forgotten": abandoned.purge,
         "users asked to accept the terms": notices.consent.ask_all,
     }
     return Housekeeping(chores, storage.leases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint
@@ -15,9 +15,10 @@ from core.push.evaluating import Evaluator
 from core.push.ignoring import Ignoring
 from core.push.joins import Joins
 from core.push.ledger import Ledger
+from core.push.mailing.sender import MailSender
 from core.push.messages import Messages, Style
 from core.push.notifications import Notifications
-from core.push.outbox import Outbox
+from core.push.outbox import Outbox, Wake
 from core.push.pushers import Pushers
 from core.push.rules import PushRules
 from core.push.sending import PushSender
@@ -26,10 +27,12 @@ from core.storage.devices import RemovalListener
 from core.storage.notification_counts import CountStore
 from core.storage.notifications import NotificationStore
 from core.storage.push_rules import PushRuleStore
-from core.storage.pushers import PusherStore
+from core.storage.pushers import HTTP, MAIL, PusherStore
 from core.storage.receipts import ReceiptStore
 from core.wiring.accounts import AccountsPart
+from core.wiring.addresses import AddressesPart
 from core.wiring.ground import Ground
+from core.wiring.mailing import build_mailing
 from core.wiring.rooms import RoomsPart
 
 
@@ -39,22 +42,22 @@ class PushPart:
 
     counter: NotificationCounter
     counter_runner: ConsumerRunner
-    sender: PushSender | None
+    senders: Sequence[PushSender | MailSender]
     blueprints: list[Blueprint]
 
     def start(self) -> None:
         """Begin to count."""
         self.counter.start()
-        if self.sender is not None:
-            self.sender.start()
+        for sender in self.senders:
+            sender.start()
         self.counter_runner.start()
 
     def stop(self) -> None:
         """Write what was counted, and end."""
         self.counter_runner.stop()
         self.counter.stop()
-        if self.sender is not None:
-            self.sender.stop()
+        for sender in self.senders:
+            sender.stop()
 
 
 def build_push_rules(ground: Ground) -> PushRules:
@@ -71,7 +74,12 @@ def pusher_departures(ground: Ground) -> RemovalListener:
 
 
 def build_push(
-    ground: Ground, accounts: AccountsPart, rooms: RoomsPart, rules: PushRules, http: Http | None = None
+    ground: Ground,
+    accounts: AccountsPart,
+    addresses: AddressesPart,
+    rooms: RoomsPart,
+    rules: PushRules,
+    http: Http | None = None,
 ) -> PushPart:
     """Build the part over an open database. Without `http`, the door to gateways, pushes wait in their queues."""
     storage, graph = ground.storage, rooms.graph
@@ -85,8 +93,12 @@ def build_push(
     messages = Messages(graph, ledger, Style(settings.include_content, settings.group_unread_count_by_room))
     jitter_s = (settings.jitter_delay or 0) / 1000
     sender = None if http is None else PushSender(pusher_store, messages, http, writer, jitter_s=jitter_s)
-    outbox = Outbox(pusher_store, _nobody if sender is None else sender.wake)
-    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, outbox)
+    mailing = build_mailing(ground, accounts, addresses, rooms, ledger)
+    wakes: dict[str, Wake] = {} if sender is None else {HTTP: sender.wake}
+    if mailing is not None:
+        wakes[MAIL] = mailing.sender.wake
+    outbox = Outbox(pusher_store, wakes)
+    counter = NotificationCounter(ledger, counts, storage.log, storage.tail, storage.cursors, writer, outbox)
     runner = storage.runner(counter, settle_s=SETTLE_SECONDS)
     notifications = Notifications(
         NotificationStore(storage.database),
@@ -98,10 +110,10 @@ def build_push(
     )
     blueprints = [
         notifications_api.blueprint(notifications, gate),
-        pusher.blueprint(Pushers(pusher_store, accounts.devices, writer), gate),
+        pusher.blueprint(
+            Pushers(pusher_store, accounts.devices, writer, None if mailing is None else mailing.may_mail), gate
+        ),
+        *([] if mailing is None else [mailing.blueprint]),
     ]
-    return PushPart(counter, runner, sender, blueprints)
-
-
-def _nobody(pushers: Collection[int]) -> None:
-    pass
+    senders = [one for one in (sender, None if mailing is None else mailing.sender) if one is not None]
+    return PushPart(counter, runner, senders, blueprints)

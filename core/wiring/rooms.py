@@ -142,7 +142,7 @@ def build_rooms(ground: Ground, accounts: AccountsPart, book: AddressBook) -> Ro
     storage, plugins, name, data = ground.storage, ground.plugins, ground.server_name, accounts.account_data_store
     writer, database = storage.writer, storage.database
     graph, viewing = _graph(ground)
-    ignored, invite_permissions = IgnoredUsers(data), InvitePermissions(data)
+    ignored, invite_permissions = IgnoredUsers(data, graph.texts.text), InvitePermissions(data)
     alias_store, published = stores = RoomAliasStore(database), PublishedRoomStore(database)
     related = RelatedEventStore(database)
     bundles = RelationBundles(related, graph.events, graph.texts, viewing, ignored.of)

@@ -110,12 +110,13 @@ class Searching:
     ) -> Iterator[Hit]:
         """The results below a number, the newest first."""
         encrypted: dict[RoomId, bool] = {}
+        ignored = self._ignored_by(viewer)
         for _ in range(MOST_LOOKED_AT // MATCHES_AT_ONCE):
             matches = self._tables.matches(query, below, MATCHES_AT_ONCE)
             events = self._api.rooms.visible_events(viewer, [match.event_id for match in matches])
             for match in matches:
                 event = events.get(match.event_id)
-                if event is None or not criteria.lets_through(event):
+                if event is None or _is_ignored(event, ignored) or not criteria.lets_through(event):
                     continue
                 if match.room_id not in encrypted:
                     encrypted[match.room_id] = self._is_encrypted(match.room_id)
@@ -126,6 +127,12 @@ class Searching:
             if len(matches) < MATCHES_AT_ONCE:
                 return
             below = matches[-1].nid
+
+    def _ignored_by(self, viewer: UserId) -> Collection[str]:
+        """Whom the viewer ignores. Spec: Client-Server API, "Ignoring Users"."""
+        content = self._api.users.account_data(viewer, "m.ignored_user_list") or {}
+        listed = content.get("ignored_users")
+        return listed.keys() - {viewer} if isinstance(listed, Mapping) else ()
 
     def _with_predecessors(self, rooms: Collection[RoomId]) -> set[RoomId]:
         """Rooms, and those that they took the place of: to who searches they are one."""
@@ -163,14 +170,18 @@ class Searching:
         result: dict[str, Any] = {"rank": hit.rank, "result": hit.event}
         if wanted is not None:
             found = self._api.rooms.context(viewer, EventId(hit.event["event_id"]), wanted.before, wanted.after)
+            ignored = self._ignored_by(viewer)
+            before, after = (
+                [event for event in events if not _is_ignored(event, ignored)] for events in (found.before, found.after)
+            )
             context: dict[str, Any] = {
-                "events_before": found.before,
-                "events_after": found.after,
+                "events_before": before,
+                "events_after": after,
                 "start": found.start,
                 "end": found.end,
             }
             if wanted.with_profiles:
-                senders = {str(event["sender"]) for event in (*found.before, hit.event, *found.after)}
+                senders = {str(event["sender"]) for event in (*before, hit.event, *after)}
                 context["profile_info"] = self._profiles(RoomId(hit.event["room_id"]), senders)
             result["context"] = context
         return result
@@ -190,6 +201,11 @@ class Searching:
         room = self._api.rooms.find(room_id)
         ids = [] if room is None else [event.event_id for event in room.state()]
         return list(self._api.rooms.visible_events(viewer, ids).values())
+
+
+def _is_ignored(event: Mapping[str, Any], ignored: Collection[str]) -> bool:
+    """Whether it is kept from who ignores these; state is everybody's business."""
+    return event["sender"] in ignored and "state_key" not in event
 
 
 def searched_text(event_type: str, content: Mapping[str, Any]) -> tuple[int, str] | None:

@@ -12,13 +12,16 @@ from core.errors import Unavailable
 from core.events.signatures import SigningKey
 from core.graph.graph import build_graph
 from core.hooks.api import HttpAnswer
-from core.ids import ServerName
+from core.ids import ServerName, UserId
 from core.storage.connections import SqliteSettings
 from core.storage.database import Database
 from core.storage.interning import Interner
 from core.storage.log import LogReader, LogTail
 from core.storage.migrations.migrating import core_migrations, migrate
 from core.storage.writer import Writer
+from tests.graph.local_room import BEN, create_room, member
+
+MEMBERS = [UserId(f"@member{number}:here.test") for number in range(40)]
 
 
 class Gateway:
@@ -90,3 +93,11 @@ def writer(database, tail):
 def graph(database, writer, tail):
     texts = Interner(database, writer)
     return build_graph(database, writer, tail, texts, ServerName("here.test"), SigningKey("ed25519:here", b"h" * 32))
+
+
+@pytest.fixture
+def room(graph):
+    """A room of Anna's with Ben and many others."""
+    room = create_room(graph).room_nid
+    graph.write.send(room, [member(user) for user in [BEN, *MEMBERS]])
+    return room

@@ -5,79 +5,20 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from core.ids import Position, ServerName, UserId, UserNid
-from core.push.counting import NotificationCounter
-from core.push.evaluating import Evaluator
-from core.push.ignoring import Ignoring
-from core.push.joins import Joins
-from core.push.ledger import KINDS, Ledger
-from core.push.outbox import Outbox
-from core.push.rules import PushRules
+from core.graph.drafts import Draft
 from core.storage import notification_counts
 from core.storage.account_data import AccountDataStore
-from core.storage.cursors import CursorStore
-from core.storage.log import LogReader
 from core.storage.notification_counts import CountStore
-from core.storage.push_rules import PushRuleStore
-from core.storage.pushers import PusherStore
-from core.storage.receipts import ReceiptStore
-from tests.graph.local_room import ANNA, BEN, create_room, member, message
+from tests.graph.local_room import ANNA, BEN, message
+from tests.push.conftest import MEMBERS
+from tests.push.counting import Counting, nid, total
 
-MEMBERS = [UserId(f"@member{number}:here.test") for number in range(40)]
-
-
-class Counting:
-    """A counter over the test's database that moves when it is told to."""
-
-    def __init__(self, database, writer, tail, graph) -> None:
-        self._database, self._writer, self._log = database, writer, LogReader(database)
-        self._at = Position(0)
-        store, ignoring = CountStore(database), None
-        ignoring = Ignoring(store, AccountDataStore(database))
-        self.rules = PushRules(PushRuleStore(database), writer, graph.texts)
-        evaluator = Evaluator(graph, self.rules, ignoring, store, ServerName("here.test"))
-        self.ledger = Ledger(graph, evaluator, Joins(graph), ignoring, ReceiptStore(database), store)
-        self.ledger.begin(Position(0))
-        outbox = Outbox(PusherStore(database), lambda pushers: None)
-        self.counter = NotificationCounter(self.ledger, store, self._log, tail, CursorStore(database), outbox)
-
-    def follow(self) -> None:
-        """Follow the log to its end, in memory."""
-        self.ledger.advance(self._lines())
-
-    def write(self) -> None:
-        """Follow the log to its end, and write."""
-        lines = self._lines()
-        self._writer.submit(self.counter.handle(lines))
-        self._at = lines[-1].position
-
-    def rows(self, table: str) -> int:
-        """How many rows a table has."""
-        return self._database.value(f"SELECT COUNT(*) FROM {table}")
-
-    def _lines(self):
-        return self._log.lines(self._at, self._log.tip(), KINDS, 10_000)
+HIGHLIGHT = {"set_tweak": "highlight"}
 
 
 @pytest.fixture
 def counting(database, writer, tail, graph):
     return Counting(database, writer, tail, graph)
-
-
-@pytest.fixture
-def room(graph):
-    """A room of Anna's with Ben and many others."""
-    room = create_room(graph).room_nid
-    graph.write.send(room, [member(user) for user in [BEN, *MEMBERS]])
-    return room
-
-
-def nid(graph, user) -> UserNid:
-    return UserNid(graph.texts.nid(user))
-
-
-def total(counting, graph, user, room):
-    return counting.ledger.unread(nid(graph, user), [room])[room].total
 
 
 def test_a_message_costs_one_row_whatever_the_number_of_members(counting, graph, room):
@@ -143,3 +84,17 @@ def test_a_list_of_ignored_users_counts_from_when_it_is_set(counting, graph, roo
     counting.write()
     assert total(counting, graph, BEN, room) == (2, 0)
     assert total(counting, graph, MEMBERS[1], room) == (3, 0)
+
+
+def test_who_begins_to_count_alone_while_something_is_written_goes_on_so(counting, graph, room, writer):
+    content = {"body": "x", "msgtype": "m.text", "m.mentions": {"user_ids": [BEN]}}
+    loud = {"rule_id": "loud", "default": False, "enabled": True, "pattern": "x", "actions": ["notify", HIGHLIGHT]}
+    counting.rules.put(nid(graph, BEN), "content", loud, None)
+    graph.write.send(room, [message(ANNA, "y")])
+    apply = counting.handled()
+    graph.write.send(room, [Draft("m.room.message", ANNA, content)])  # the very next line of the log
+    counting.follow()
+    writer.submit(apply)
+    counting.write()
+    counting.ledger.forget_room(room)
+    assert total(counting, graph, BEN, room) == (2, 1)

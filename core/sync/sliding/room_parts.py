@@ -70,7 +70,7 @@ class RoomParts:
         """A room, given how the user stands with it and what the client knows of it."""
         if standing.membership == "join":
             return self._joined(asking, room, standing, config, told)
-        if told is not None and told.event_nid == standing.event_nid:
+        if told is not None and (told.membership, told.event_nid) == (standing.membership, standing.event_nid):
             return RoomAnswer(None, told)
         now = ToldRoom(standing.membership, standing.event_nid, 0, config.timeline_limit, config.required)
         if standing.membership in ("invite", "knock"):

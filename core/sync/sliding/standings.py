@@ -126,13 +126,13 @@ class StandingReader:
         return found
 
     def _before_invite(self, asking: Asking, invite: StoredEvent) -> Standing | None:
-        """How the user stood with a room before an invite that is kept from them; None where they did not."""
+        """What a room that was something to the user is during an invite that is kept from them: as if they had left."""
         before = self._graph.states.former(invite)
         if before is None:
             return None
         intervals = self._graph.states.membership_intervals(invite.room_nid, asking.viewer.user_nid)
         left_at = [index for index, membership in intervals if membership in ("leave", "ban")]
-        return Standing("leave", before.nid, left_at[-1], False) if left_at else None
+        return Standing("leave", before.nid, left_at[-1] if left_at else 0, False)
 
     def _was_joined(self, asking: Asking, room: RoomNid) -> bool:
         """Whether it is a kick; the end of an invite is told to those who know of the invite, and to nobody else."""

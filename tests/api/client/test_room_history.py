@@ -192,3 +192,11 @@ def test_history_is_filtered_by_how_events_relate(alice):
     wanted = '{"org.matrix.msc3874.rel_types":["m.thread"]}'
     page = alice.get(f"/v3/rooms/{room}/messages", dir="b", filter=wanted)
     assert [one["event_id"] for one in page["chunk"]] == [reply]
+
+
+def test_who_ignores_themselves_still_sees_what_they_say(alice):
+    room = alice.create_room()
+    listed = {"ignored_users": {alice.user_id: {}}}
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", listed)
+    alice.send(room, "mine")
+    assert bodies(alice.get(f"/v3/rooms/{room}/messages", dir="b")["chunk"]) == ["mine"]

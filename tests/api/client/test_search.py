@@ -66,6 +66,21 @@ def test_others_do_not_find_what_they_may_not_see(alice, bob, word):
     assert ids(search(bob, word)) == []
 
 
+def test_what_ignored_users_say_is_not_found_nor_shown_around(alice, bob, word):
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+    bob.send(room, f"{word} by somebody else")
+    own = alice.send(room, f"{word} by myself")
+    bob.send(room, "afterwards")
+    listed = {"ignored_users": {bob.user_id: {}, alice.user_id: {}}}
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", listed)
+    (found,) = search(alice, word, event_context={})["results"]
+    assert found["result"]["event_id"] == own
+    around = (*found["context"]["events_before"], *found["context"]["events_after"])
+    assert {event["type"] for event in around if event["sender"] == bob.user_id} <= {"m.room.member"}
+    assert len(search(bob, word)["results"]) == 2
+
+
 def test_redacted_messages_are_not_found(alice, word):
     room = alice.create_room()
     event = alice.send(room, word)

@@ -105,6 +105,19 @@ def test_an_invite_of_an_ignored_user_leaves_a_room_that_was_left_as_it_was(alic
     assert room not in ask(alice, one_list(0))["rooms"]
 
 
+def test_an_invite_is_gone_when_an_ignored_user_invites_again(server, alice, bob, rooms):
+    carol = server.register()
+    bob.post(f"{at(rooms['invite'])}/invite", {"user_id": carol.user_id})
+    carol.join(rooms["invite"])
+    ignored = {"ignored_users": {carol.user_id: {}}}
+    alice.put(f"/v3/user/{alice.user_id}/account_data/m.ignored_user_list", ignored)
+    pos = ask(alice, one_list(0))["pos"]
+    carol.post(f"{at(rooms['invite'])}/invite", {"user_id": alice.user_id})
+    answer = ask(alice, one_list(0), pos, timeout=5000)
+    assert answer["rooms"][rooms["invite"]]["membership"] == "leave"
+    assert answer["lists"]["all"]["count"] == 5
+
+
 def test_an_invite_that_is_turned_down_is_gone(alice, rooms):
     pos = ask(alice, one_list(0))["pos"]
     alice.post(f"{at(rooms['invite'])}/leave")
