@@ -95,9 +95,10 @@ class Sending:
             raise NotFound(f"There is no event {event_id} in this room.")
         if requester.is_suspended and (target is None or target.sender != requester.user_id):
             raise Forbidden("Suspended users may not redact what others sent.", errcode="M_USER_SUSPENDED")
-        if target is not None and not self._may_redact(requester, target):
-            raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
-        _check_redactable(target)
+        if target is not None:
+            if not self._may_redact(requester, target):
+                raise Forbidden(f"You may not redact {event_id}: it is not yours, and your power level is too low.")
+            _check_redactable(target)
         with_rel_types = _with_rel_types(content)
         content = {key: value for key, value in _without_redacts(content).items() if key not in _WITH_REL_TYPES}
         draft = Draft("m.room.redaction", requester.user_id, content, redacts=event_id)

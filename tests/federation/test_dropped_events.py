@@ -60,7 +60,9 @@ def test_what_is_dropped_is_shown_to_nobody_and_what_follows_it_is(room):
 
 def test_what_is_dropped_changes_no_state_and_is_not_built_on(room):
     alice, heard, unheard = room
-    dropped, pdu = unheard.event({"membership": "join", "displayname": "Alice"}, "m.room.member", state_key=unheard.user_id)
+    dropped, pdu = unheard.event(
+        {"membership": "join", "displayname": "Alice"}, "m.room.member", state_key=unheard.user_id
+    )
     good, following = heard.event("hello")
     heard.transact(pdu, following)
     Watcher(alice).event(heard.room_id, good)
