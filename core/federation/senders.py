@@ -210,13 +210,16 @@ class Senders:
 
     def _introduce(self, join: StoredEvent, position: int) -> None:
         """Tell the devices of a user of ours who joined a room to those of its servers that did not hear of them yet."""
+        now = self._for(self._graph.servers.now_in(join.room_nid), self._routed)
+        if not now:
+            return
         earlier = None if join.before is None else self._graph.states.before(join.nid).get("m.room.member", join.sender)
         if earlier is not None and _is_join(earlier):
             return
-        told = set(self._graph.servers.sharing_elsewhere(TextNid(join.sender_nid), join.room_nid))
-        senders = self._for(set(self._graph.servers.now_in(join.room_nid)) - told, self._routed)
+        told = self._for(self._graph.servers.sharing_elsewhere(TextNid(join.sender_nid), join.room_nid), self._routed)
+        senders = [sender for sender in now if sender not in told]
         names = [sender.server for sender in senders]
-        user_id, user_nid, are_all = UserId(join.sender), UserNid(join.sender_nid), not self._for(told, self._routed)
+        user_id, user_nid, are_all = UserId(join.sender), UserNid(join.sender_nid), not told
         if names and self._announcements.introduce(user_id, user_nid, position, names, are_all):
             for sender in senders:
                 sender.has_device_changes()

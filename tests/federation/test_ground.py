@@ -48,7 +48,7 @@ def test_a_notary_answers_for_those_it_reaches(alpha, remote):
 @pytest.mark.parametrize(
     ("body", "errcode"),
     [
-        ({}, "M_BAD_JSON"),
+        ({}, "M_MISSING_PARAM"),
         ({"server_keys": []}, "M_BAD_JSON"),
         ({"server_keys": {"a.org": []}}, "M_BAD_JSON"),
         ({"server_keys": {"a.org": {"ed25519:a": 5}}}, "M_BAD_JSON"),
