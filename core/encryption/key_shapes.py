@@ -36,7 +36,7 @@ _AS_WRITTEN = re.compile(r"[A-Za-z0-9+/]{43}")
 def checked_device_keys(keys: Any, user_id: str, device_id: str) -> dict[str, Any]:
     """The identity keys of one device, without `unsigned` and without signatures of other users.
 
-    Raises: `BadJson`, `TooLarge`; `InvalidParam` with `M_INVALID_SIGNATURE` for a signature of the device that is wrong.
+    Raises: `BadJson`, `TooLarge`; `InvalidParam` with `M_INVALID_SIGNATURE` where the device's signature is wrong.
     Spec: Client-Server API, "Device keys".
     """
     if not isinstance(keys, dict):
@@ -53,9 +53,7 @@ def checked_device_keys(keys: Any, user_id: str, device_id: str) -> dict[str, An
     if len(algorithms) > MAX_ENTRIES or len(public_keys) > MAX_ENTRIES:
         raise BadJson(f"'device_keys' may list at most {MAX_ENTRIES} algorithms and {MAX_ENTRIES} keys.")
     if not _are_signatures(keys.get("signatures")):
-        raise BadJson(
-            "'device_keys.signatures' must be an object of users, each with an object of key ids and signatures."
-        )
+        raise BadJson("'device_keys.signatures' must be an object of users, key ids and signatures.")
     signatures = checked_signatures(keys, "device_keys").get(user_id, {})
     cleaned = {name: value for name, value in keys.items() if name not in ("unsigned", "signatures")}
     cleaned["signatures"] = {user_id: signatures}
