@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from core.accounts.clock import Clock, wall_clock_ms
+from core.accounts.interactive_auth import WrongAccount
 from core.accounts.login import Identifiers, LoginLimits
 from core.accounts.passwords import Passwords
 from core.errors import Forbidden, LimitExceeded, MatrixError, MissingParam, Unavailable
@@ -84,7 +85,10 @@ class PasswordStage:
         return {}
 
     def check(self, user_id: UserId | None, auth: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Remembers whose password it was. Raises: `MissingParam`, `BadJson`, `Forbidden`, `LimitExceeded`."""
+        """Remembers whose password it was.
+
+        Raises: `MissingParam`, `BadJson`, `Forbidden`, `WrongAccount`, `LimitExceeded`.
+        """
         password = auth.get("password")
         if not isinstance(password, str):
             raise MissingParam("'auth.password' is required and must be a string.")
@@ -98,6 +102,8 @@ class PasswordStage:
         if accepted is None or (user_id is not None and accepted.user_id != user_id):
             with suppress(LimitExceeded):  # others may have failed meanwhile; this one is told what is wrong
                 self._limits.check("rc_login.failed_attempts", key)
+            if accepted is not None:
+                raise WrongAccount("This is the password of another account.")
             raise Forbidden("The password is wrong.")
         return {"user_id": accepted.user_id}
 

@@ -2,7 +2,8 @@
 
 A session belongs to one operation (method, URI, body and user), and to no other. It is written when the client has to
 come back, so an operation whose only stage is passed at once costs no row. What stages exist is decided by whoever
-constructs the engine; the core's and the plugins' look the same.
+constructs the engine; the core's and the plugins' look the same. Where an operation `is_remembered`, its client need
+not repeat what it said, and may say more; the body is kept sealed, as there may be a password in it.
 Spec: Client-Server API, "User-Interactive Authentication API".
 """
 
@@ -17,8 +18,9 @@ from typing import Any, Protocol
 import orjson
 
 from core.accounts.clock import Clock, wall_clock_ms
+from core.accounts.seal import Seal
 from core.accounts.secrets import new_session_id
-from core.errors import BadJson, BadRequest, LimitExceeded, MatrixError, Unauthorized, Unavailable
+from core.errors import BadJson, BadRequest, Forbidden, LimitExceeded, MatrixError, Unauthorized, Unavailable
 from core.ids import UserId
 from core.storage.auth_sessions import AuthSession, AuthSessionStore
 from core.storage.writer import Writer
@@ -31,6 +33,9 @@ MAX_CONFIRMED = 10_000
 
 EXPIRE_EVERY_MS = 3600 * 1000
 """How often, at most, forgotten sessions are deleted."""
+
+REMEMBERED = "request"
+"""Under which of its notes a session keeps the sealed request."""
 
 Flow = Sequence[str]
 """The stages of one way, in order."""
@@ -61,6 +66,8 @@ class Operation:
     """The access token it came with, by which a confirmation of before counts."""
     may_skip: bool = False
     """Whether such a confirmation suffices, within `ui_auth.session_timeout`."""
+    is_remembered: bool = False
+    """Whether a later request of the session may leave out parts of the body, or add some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,10 @@ class InteractiveAuthNeeded(Unauthorized):
         return {**self.failure.body(), **self.fields}
 
 
+class WrongAccount(Forbidden):
+    """Somebody's right password, and not that of the account concerned: no further attempt is asked for."""
+
+
 class InteractiveAuth:
     """The engine. `key` makes the hashes of operations, which cover passwords, worthless to who reads the database."""
 
@@ -106,6 +117,7 @@ class InteractiveAuth:
         self._store = store
         self._writer = writer
         self._key = key
+        self._seal = Seal(key)
         self._now_ms = now_ms
         self._expired_ms = 0
 
@@ -129,7 +141,7 @@ class InteractiveAuth:
         if operation.may_skip and self._is_confirmed(operation.token_nid):
             return Passed("", {}, {})
         digest = self._digest(operation)
-        session, failure = self._session(auth, digest)
+        session, failure = self._session(auth, operation, digest)
         before = session
         if auth and failure is None and "type" in auth:
             session, failure = self._attempt(session, operation, auth, flows)
@@ -148,6 +160,13 @@ class InteractiveAuth:
             fields["completed"] = list(session.completed)
         raise InteractiveAuthNeeded(failure, **fields)
 
+    def resumed(self, operation: Operation, auth: Any) -> Operation:
+        """An operation that `is_remembered`, with what was said before in the session that `auth` names."""
+        wanted = auth.get("session") if isinstance(auth, Mapping) else None
+        found = self._store.find(wanted, self._now_ms() - SESSION_MS) if isinstance(wanted, str) else None
+        said = None if found is None else self._said_before(found, operation)
+        return operation if said is None else replace(operation, body={**said, **operation.body})
+
     def complete(self, session_id: str, stage: str, auth: Mapping[str, Any]) -> None:
         """Complete a stage from elsewhere, such as its fallback page. Raises: `BadRequest`, and as the stage does."""
         session = self._store.find(session_id, self._now_ms() - SESSION_MS)
@@ -162,7 +181,8 @@ class InteractiveAuth:
         """Keep something with the session, for the client that repeats a request whose answer it lost."""
         operation = self._store.find(passed.session_id, 0)
         if operation is not None:
-            self._save(replace(operation, completed=passed.completed, notes={**passed.notes, **notes}))
+            kept = {key: value for key, value in passed.notes.items() if key != REMEMBERED}
+            self._save(replace(operation, completed=passed.completed, notes={**kept, **notes}))
 
     def end(self, passed: Passed) -> None:
         """Forget a session whose operation was carried out, so that it authorizes nothing more."""
@@ -188,18 +208,35 @@ class InteractiveAuth:
         if len(self._confirmed_ms) > MAX_CONFIRMED:
             del self._confirmed_ms[next(iter(self._confirmed_ms))]
 
-    def _session(self, auth: Mapping[str, Any] | None, digest: bytes) -> tuple[AuthSession, MatrixError | None]:
+    def _session(
+        self, auth: Mapping[str, Any] | None, operation: Operation, digest: bytes
+    ) -> tuple[AuthSession, MatrixError | None]:
         wanted = auth.get("session") if auth else None
         now_ms = self._now_ms()
-        fresh = AuthSession(new_session_id(), digest, now_ms)
+        notes = {REMEMBERED: self._seal.close(_all_of(operation))} if operation.is_remembered else {}
+        fresh = AuthSession(new_session_id(), digest, now_ms, notes=notes)
         if wanted is None:
             return fresh, None
         found = self._store.find(wanted, now_ms - SESSION_MS) if isinstance(wanted, str) else None
         if found is None:
             return fresh, BadRequest("This session has expired, or never was; here is another.")
         if not hmac.compare_digest(found.operation, digest):
-            raise BadRequest("The request differs from the one this session was begun with.")
+            said = self._said_before(found, operation)
+            if said is None or {**operation.body, **said} != operation.body:
+                raise BadRequest("The request differs from the one this session was begun with.")
+            found = replace(found, operation=digest, notes={**found.notes, **notes})
+            self._save(found)
         return found, None
+
+    def _said_before(self, session: AuthSession, operation: Operation) -> Mapping[str, Any] | None:
+        """The body that the session remembers for this operation, if it does."""
+        if not operation.is_remembered or REMEMBERED not in session.notes:
+            return None
+        said = self._seal.open(session.notes[REMEMBERED])
+        if said is None or said[:-1] != _all_of(operation)[:-1]:
+            return None
+        body: Mapping[str, Any] = said[-1]
+        return body
 
     def _attempt(
         self, session: AuthSession, operation: Operation, auth: Mapping[str, Any], flows: Sequence[Flow]
@@ -214,7 +251,7 @@ class InteractiveAuth:
             return session, BadRequest(f"'auth.type' is not a stage that comes next; that would be {offered}.")
         try:
             remembered = self._stages[kind].check(operation.user_id, auth)
-        except (LimitExceeded, Unavailable):
+        except (LimitExceeded, Unavailable, WrongAccount):
             raise
         except MatrixError as error:
             return session, error
@@ -227,8 +264,13 @@ class InteractiveAuth:
         self._writer.submit(lambda transaction: self._store.set(transaction, session))
 
     def _digest(self, operation: Operation) -> bytes:
-        what = [operation.method, operation.uri, operation.user_id, dict(operation.body)]
-        return hmac.new(self._key, orjson.dumps(what, option=orjson.OPT_SORT_KEYS), hashlib.sha256).digest()
+        what = orjson.dumps(_all_of(operation), option=orjson.OPT_SORT_KEYS)
+        return hmac.new(self._key, what, hashlib.sha256).digest()
+
+
+def _all_of(operation: Operation) -> list[Any]:
+    """What an operation is, as JSON."""
+    return [operation.method, operation.uri, operation.user_id, dict(operation.body)]
 
 
 def _next(flow: Flow, done: Iterable[str]) -> list[str]:

@@ -94,6 +94,10 @@ class Registering:
             raise Forbidden(NO_GUESTS, errcode="M_GUEST_ACCESS_FORBIDDEN")
         return self._registration.create_guest(wanted)
 
+    def resumed(self, operation: Operation, auth: Any) -> Operation:
+        """The operation with what its client said in earlier requests of the session that `auth` names."""
+        return self._interactive.resumed(operation, auth)
+
     def register(
         self,
         operation: Operation,

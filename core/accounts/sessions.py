@@ -70,8 +70,20 @@ class Sessions:
         self._plugins = plugins
 
     def open(self, user_nid: UserNid, wanted: DeviceRequest) -> Session:
-        """Open a session in a transaction of its own."""
-        return self._writer.submit(lambda transaction: self.open_in(transaction, user_nid, wanted), user_nid)
+        """Open a session of an account that is there, in a transaction of its own.
+
+        A new device is told to those who share a room, before it has keys: they are to ask for them in time.
+        """
+
+        def open_and_tell(transaction: Transaction) -> Session:
+            named = wanted.device_id
+            is_known = named is not None and self._devices.find_nid_in(transaction, user_nid, named) is not None
+            session = self.open_in(transaction, user_nid, wanted)
+            if not is_known:
+                transaction.log(Kind.DEVICE_LIST, user_nid, user_nid, replaces=True)
+            return session
+
+        return self._writer.submit(open_and_tell, user_nid)
 
     def open_in(self, transaction: Transaction, user_nid: UserNid, wanted: DeviceRequest) -> Session:
         """Open a session. A device that exists keeps its name, and loses the tokens it had."""

@@ -1,8 +1,9 @@
 """What an uploaded key must look like. Pure: a JSON value in, a checked one out, or a sentence that says what is wrong.
 
-Signatures of identity keys are verified here, since everybody else builds on them. Those of one-time keys are only
-checked for being there: whoever claims the key verifies it, and verifying fifty at each upload would cost more than
-all the rest.
+What a device says of itself is verified here wherever it can be: everybody else builds on it. Where the device gives no
+Ed25519 key, or nothing that could be a signature with it, there is nothing to verify, and no client will believe it.
+Signatures of one-time keys are only checked for their form: whoever claims the key verifies it, and verifying fifty at
+each upload would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 import orjson
 
-from core.errors import BadSignature, EventRefused, InvalidParam, MatrixError, MissingParam, TooLarge
+from core.errors import BadJson, BadSignature, EventRefused, InvalidParam, MatrixError, MissingParam, TooLarge
 from core.events import unpadded_base64
-from core.events.signatures import parse_verify_key, verify_json
+from core.events.signatures import parse_verify_key, signed_bytes, verify_json
 from core.storage.one_time_keys import MAX_ALGORITHM_BYTES, MAX_KEY_ID_BYTES, UploadedKey
 
 MAX_DEVICE_KEYS_BYTES = 65_536
@@ -26,6 +27,7 @@ MAX_ENTRIES = 50
 MAX_KEYS_PER_UPLOAD = 1_000
 
 KEY_BYTES = 32
+SIGNATURE_BYTES = 64
 
 _AS_WRITTEN = re.compile(r"[A-Za-z0-9+/]{43}")
 """32 bytes as clients write them."""
@@ -34,49 +36,52 @@ _AS_WRITTEN = re.compile(r"[A-Za-z0-9+/]{43}")
 def checked_device_keys(keys: Any, user_id: str, device_id: str) -> dict[str, Any]:
     """The identity keys of one device, without `unsigned` and without signatures of other users.
 
-    Raises: `InvalidParam`, `MissingParam`, `TooLarge`; errcode `M_INVALID_SIGNATURE` where the device did not sign
-    them.
+    Raises: `BadJson`, `TooLarge`; `InvalidParam` with `M_INVALID_SIGNATURE` where the device's signature is wrong.
     Spec: Client-Server API, "Device keys".
     """
     if not isinstance(keys, dict):
-        raise InvalidParam("'device_keys' must be an object.")
+        raise BadJson("'device_keys' must be an object.")
     for name, wanted in (("user_id", user_id), ("device_id", device_id)):
         if keys.get(name) != wanted:
-            raise InvalidParam(f"'device_keys.{name}' must be {wanted}, as the access token is of that one.")
+            raise BadJson(f"'device_keys.{name}' must be {wanted}, as the access token is of that one.")
     algorithms = keys.get("algorithms")
     if not isinstance(algorithms, list) or not all(isinstance(one, str) for one in algorithms):
-        raise InvalidParam("'device_keys.algorithms' must be a list of strings.")
-    public_keys = _strings(keys.get("keys"), "device_keys.keys")
+        raise BadJson("'device_keys.algorithms' must be a list of strings.")
+    public_keys: Any = keys.get("keys")
+    if not _are_strings(public_keys):
+        raise BadJson("'device_keys.keys' must be an object of strings.")
     if len(algorithms) > MAX_ENTRIES or len(public_keys) > MAX_ENTRIES:
-        raise InvalidParam(f"'device_keys' may list at most {MAX_ENTRIES} algorithms and {MAX_ENTRIES} keys.")
-    own_id = f"ed25519:{device_id}"
-    if own_id not in public_keys:
-        raise MissingParam(f"'device_keys.keys' must have {own_id}, with which the device signs.")
-    curve = public_keys.get(f"curve25519:{device_id}")
-    if curve is not None and not is_public_key(curve):
-        raise InvalidParam(f"'device_keys.keys.curve25519:{device_id}' must be {KEY_BYTES} bytes in unpadded Base64.")
+        raise BadJson(f"'device_keys' may list at most {MAX_ENTRIES} algorithms and {MAX_ENTRIES} keys.")
+    if not _are_signatures(keys.get("signatures")):
+        raise BadJson("'device_keys.signatures' must be an object of users, key ids and signatures.")
     signatures = checked_signatures(keys, "device_keys").get(user_id, {})
     cleaned = {name: value for name, value in keys.items() if name not in ("unsigned", "signatures")}
     cleaned["signatures"] = {user_id: signatures}
     _check_size(cleaned, "device_keys", MAX_DEVICE_KEYS_BYTES)
-    check_signature(cleaned, user_id, own_id, public_keys[own_id], "device_keys")
+    try:
+        signed_bytes(cleaned)
+    except EventRefused as error:
+        raise BadJson(f"'device_keys' has no canonical JSON form: {error.sentence}") from error
+    own_id = f"ed25519:{device_id}"
+    if is_public_key(public_keys.get(own_id, "")) and _is_signature(signatures.get(own_id, "")):
+        check_signature(cleaned, user_id, own_id, public_keys[own_id], "device_keys")
     return cleaned
 
 
-def checked_one_time_keys(keys: Any, name: str, user_id: str, device_id: str) -> list[UploadedKey]:
-    """The keys of an upload; `name` is the body's key they were found under. Raises: `InvalidParam`, `TooLarge`."""
+def checked_one_time_keys(keys: Any, name: str) -> list[UploadedKey]:
+    """The keys of an upload; `name` is the body's key they were found under. Raises: `BadJson`, `TooLarge`."""
     if not isinstance(keys, dict):
-        raise InvalidParam(f"'{name}' must be an object.")
+        raise BadJson(f"'{name}' must be an object.")
     if len(keys) > MAX_KEYS_PER_UPLOAD:
-        raise InvalidParam(f"'{name}' may have at most {MAX_KEYS_PER_UPLOAD} keys, not {len(keys)}.")
-    return [_one_time_key(full_id, key, name, user_id, f"ed25519:{device_id}") for full_id, key in keys.items()]
+        raise BadJson(f"'{name}' may have at most {MAX_KEYS_PER_UPLOAD} keys, not {len(keys)}.")
+    return [_one_time_key(full_id, key, name) for full_id, key in keys.items()]
 
 
-def checked_fallback_keys(keys: Any, name: str, user_id: str, device_id: str) -> list[UploadedKey]:
+def checked_fallback_keys(keys: Any, name: str) -> list[UploadedKey]:
     """As `checked_one_time_keys`; at most one of each algorithm."""
-    found = checked_one_time_keys(keys, name, user_id, device_id)
+    found = checked_one_time_keys(keys, name)
     if len({key.algorithm for key in found}) < len(found):
-        raise InvalidParam(f"'{name}' may have only one key of each algorithm.")
+        raise BadJson(f"'{name}' may have only one key of each algorithm.")
     return found
 
 
@@ -149,37 +154,48 @@ def is_public_key(text: str) -> bool:
         return False
 
 
-def _one_time_key(full_id: str, key: Any, name: str, user_id: str, signer: str) -> UploadedKey:
+def _one_time_key(full_id: str, key: Any, name: str) -> UploadedKey:
     algorithm, colon, key_id = full_id.partition(":")
     if not (algorithm and colon and key_id):
-        raise InvalidParam(f"'{name}' names a key {full_id[:100]!r}; it must be <algorithm>:<key id>.")
+        raise BadJson(f"'{name}' names a key {full_id[:100]!r}; it must be <algorithm>:<key id>.")
     if len(algorithm.encode()) > MAX_ALGORITHM_BYTES or len(key_id.encode()) > MAX_KEY_ID_BYTES:
-        raise InvalidParam(
+        raise BadJson(
             f"'{name}' has an id that is too long; {MAX_ALGORITHM_BYTES} bytes of algorithm and {MAX_KEY_ID_BYTES} of "
             "key id are allowed."
         )
     if isinstance(key, dict):
-        public_key, signatures = key.get("key"), key.get("signatures")
-        entry = signatures.get(user_id) if isinstance(signatures, dict) else None
-        if algorithm == "signed_curve25519" and not (isinstance(entry, dict) and isinstance(entry.get(signer), str)):
-            raise InvalidParam(f"'{name}.{full_id}' must be signed by {user_id} with {signer}.")
-    elif algorithm == "signed_curve25519" or not isinstance(key, str):
-        raise InvalidParam(f"'{name}.{full_id}' must be an object with 'key' and 'signatures'.")
+        is_one = isinstance(key.get("key"), str) and _are_signatures(key.get("signatures"))
     else:
-        public_key = key
-    is_curve = algorithm in ("signed_curve25519", "curve25519")
-    if not isinstance(public_key, str) or (is_curve and not is_public_key(public_key)):
-        raise InvalidParam(f"'{name}.{full_id}' must hold a key of {KEY_BYTES} bytes in unpadded Base64.")
+        is_one = isinstance(key, str) and not algorithm.startswith("signed_")
+    if not is_one:
+        raise BadJson(f"'{name}.{full_id}' must be an object with 'key', a string, and 'signatures', an object.")
     body = orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
     if len(body) > MAX_ONE_TIME_KEY_BYTES:
         raise TooLarge(f"'{name}.{full_id}' is larger than the {MAX_ONE_TIME_KEY_BYTES} bytes allowed.")
     return UploadedKey(algorithm, key_id, body)
 
 
+def _are_signatures(value: Any) -> bool:
+    return isinstance(value, dict) and all(_are_strings(entry) for entry in value.values())
+
+
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+def _is_signature(text: str) -> bool:
+    """Whether `text` has the length of an Ed25519 signature in Base64."""
+    try:
+        return len(unpadded_base64.decode(text)) == SIGNATURE_BYTES
+    except ValueError:
+        return False
+
+
 def _strings(value: Any, name: str) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+    if not _are_strings(value):
         raise InvalidParam(f"'{name}' must be an object of strings.")
-    return value
+    found: dict[str, str] = value
+    return found
 
 
 def _check_size(key: Mapping[str, Any], name: str, limit: int) -> None:

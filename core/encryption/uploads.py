@@ -44,8 +44,8 @@ def checked_upload(body: Mapping[str, Any], user_id: str, device_id: str) -> Upl
     fallback_keys = body.get(fallback_name)
     return Upload(
         None if device_keys is None else checked_device_keys(device_keys, user_id, device_id),
-        [] if one_time_keys is None else checked_one_time_keys(one_time_keys, "one_time_keys", user_id, device_id),
-        [] if fallback_keys is None else checked_fallback_keys(fallback_keys, fallback_name, user_id, device_id),
+        [] if one_time_keys is None else checked_one_time_keys(one_time_keys, "one_time_keys"),
+        [] if fallback_keys is None else checked_fallback_keys(fallback_keys, fallback_name),
     )
 
 

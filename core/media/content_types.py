@@ -1,7 +1,8 @@
 """Content types: what we repeat of what an uploader claims, and what may be shown inline.
 
 Browsers are told not to guess (`nosniff`), so a claimed type is what a file is treated as. Beyond the specification's
-list, an image, sound or film is shown inline only if it begins like one and has no markup near its beginning.
+list, what claims to be an image, sound or film is shown inline only if it does not begin like something else, and has no
+markup near its beginning.
 Spec: Client-Server API, "Serving inline content".
 """
 
@@ -25,12 +26,18 @@ INLINE_TYPES = frozenset(
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
 _PARAMETER = re.compile(r";\s*[A-Za-z0-9!#$&^_.+-]+=(?:[A-Za-z0-9!#$&^_.+'-]+|\"[\x20\x21\x23-\x5B\x5D-\x7E]*\")")
 _MARKUP = re.compile(rb"<\s*(?:!doctype|html|head|body|script|svg|iframe|\?xml|!entity)", re.IGNORECASE)
-_BEGINNINGS = {
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/apng": (b"\x89PNG\r\n\x1a\n",),
-}
+_OTHER_KINDS = (
+    b"%PDF",
+    b"MZ",
+    b"PK\x03\x04",
+    b"\x7fELF",
+    b"\xca\xfe\xba\xbe",
+    b"#!",
+    b"\x1f\x8b",
+    b"Rar!",
+    b"7z\xbc\xaf",
+)
+"""How documents, programs and archives begin."""
 
 
 def cleaned_content_type(claimed: str | None) -> str:
@@ -62,12 +69,4 @@ def may_be_inline(content_type: str, head: bytes) -> bool:
         return False
     if not kind.startswith(("image/", "video/", "audio/")):
         return True
-    if _MARKUP.search(head) is not None:
-        return False
-    if kind in _BEGINNINGS:
-        return head.startswith(_BEGINNINGS[kind])
-    if kind == "image/webp":
-        return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    if kind == "image/avif":
-        return head[4:8] == b"ftyp"
-    return True
+    return _MARKUP.search(head) is None and not head.startswith(_OTHER_KINDS)

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from core.accounts.devices import Devices
-from core.ids import DeviceId
+from core.ids import DeviceId, UserId
 from core.storage.devices import Device
 from core.web.gate import Gate
 from core.web.schemas import Empty, JsonSchema, JsonString, dump, json_reply, load
@@ -28,13 +28,15 @@ def blueprint(devices: Devices, gate: Gate) -> Blueprint:
     def get_devices() -> ResponseReturnValue:
         """All of them."""
         requester = gate.authenticate(request, allow_guest=True)
-        return json_reply({"devices": [_shown(device) for device in devices.of_user(requester.user_nid)]})
+        return json_reply(
+            {"devices": [_shown(device, requester.user_id) for device in devices.of_user(requester.user_nid)]}
+        )
 
     @bp.get("/_matrix/client/v3/devices/<device_id>")
     def get_device(device_id: str) -> ResponseReturnValue:
         """One of them."""
         requester = gate.authenticate(request, allow_guest=True)
-        return json_reply(_shown(devices.get(requester.user_nid, DeviceId(device_id))))
+        return json_reply(_shown(devices.get(requester.user_nid, DeviceId(device_id)), requester.user_id))
 
     @bp.put("/_matrix/client/v3/devices/<device_id>")
     def put_device(device_id: str) -> ResponseReturnValue:
@@ -47,8 +49,10 @@ def blueprint(devices: Devices, gate: Gate) -> Blueprint:
     return bp
 
 
-def _shown(device: Device) -> dict[str, Any]:
+def _shown(device: Device, user_id: UserId) -> dict[str, Any]:
+    """A device as clients see it; `user_id` is not of the specification, and other servers tell it."""
     shown = {
+        "user_id": user_id,
         "device_id": device.device_id,
         "display_name": device.display_name,
         "last_seen_ip": device.last_seen_ip,

@@ -53,7 +53,9 @@ def blueprint(
         fields = load_object(password_body, body)
         if not may_change_password:
             raise Forbidden("Passwords of this server's users are changed elsewhere.")
-        if requester is not None and (requester.is_guest or requester.appservice_id is not None):
+        if requester is not None and requester.is_guest:
+            raise Forbidden("Guests have no password.", errcode="M_GUEST_ACCESS_FORBIDDEN")
+        if requester is not None and requester.appservice_id is not None:
             raise Forbidden("This account has no password.")
         user_id = None if requester is None else requester.user_id
         token_nid = None if requester is None else requester.token_nid
@@ -69,7 +71,9 @@ def blueprint(
         auth = body.pop("auth", None)
         fields = load_object(deactivate_body, body)
         if requester is not None and requester.is_guest:
-            raise Forbidden("Guests cannot deactivate their account; it is forgotten by itself.")
+            raise Forbidden(
+                "Guests cannot deactivate their account; it is forgotten by itself.", errcode="M_GUEST_ACCESS_FORBIDDEN"
+            )
         if requester is not None and requester.appservice_id is not None:
             user_id = requester.user_id
         else:

@@ -26,6 +26,7 @@ from core.web.schemas import (
 
 _ALL = "/_matrix/client/v3/pushrules/"
 _GLOBAL = "/_matrix/client/v3/pushrules/global/"
+_KIND = "/_matrix/client/v3/pushrules/global/<kind>/"
 _RULE = "/_matrix/client/v3/pushrules/global/<kind>/<rule_id>"
 
 
@@ -78,6 +79,12 @@ def _add_reading(bp: Blueprint, rules: PushRules, gate: Gate) -> None:
         requester = gate.authenticate(request)
         _check_slash()
         return json_reply(rules.of(requester.user_nid, requester.user_id))
+
+    @bp.get(_KIND)
+    def get_push_rules_of_kind(kind: str) -> ResponseReturnValue:
+        """All rules of one kind: not of the specification any more, and clients of before ask for it."""
+        requester = gate.authenticate(request)
+        return json_reply(rules.of(requester.user_nid, requester.user_id)[check_kind(kind)])
 
     @bp.get(_RULE)
     def get_push_rule(kind: str, rule_id: str) -> ResponseReturnValue:

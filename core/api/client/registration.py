@@ -66,15 +66,16 @@ def blueprint(
         if kind not in {"user", "guest"}:
             raise InvalidParam("'kind' must be user or guest.")
         body = read_object(request, may_be_empty=kind == "guest")
-        wanted = device_request(body)
         if kind == "guest":
+            wanted = device_request(body)
             gate.limit(ip, "rc_registration")
             return json_reply(_answer(*registering.register_guest(wanted), server_name))
-        fields = load_object(register_body, body)
         auth = body.pop("auth", None)
+        operation = registering.resumed(Operation("POST", request.path, body, is_remembered=True), auth)
+        asked = dict(operation.body)
+        fields, wanted = load_object(register_body, asked), device_request(asked)
         if isinstance(auth, dict) and auth.get("type") == token_stage.type:  # or guessing would be free here
             gate.limit(ip, "rc_registration_token_validity")
-        operation = Operation("POST", request.path, body)
         origin = Origin(ip, request.environ.get("HTTP_USER_AGENT", ""))
         session = None if fields["inhibit_login"] else wanted
         made = registering.register(operation, auth, session, origin, lambda: gate.limit(ip, "rc_registration"))

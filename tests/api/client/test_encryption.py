@@ -71,6 +71,15 @@ def test_every_answer_tells_the_counts_one_without_news_included(alice):
         assert answer["device_unused_fallback_key_types"] == []
 
 
+def test_a_new_device_is_told_before_it_has_keys(server, alice, bob, room):
+    since = bob.sync()["next_batch"]
+    phone = server.login(alice)
+    news = bob.wait(since)
+    assert news["device_lists"]["changed"] == [alice.user_id]
+    server.login(alice, device_id=phone.device_id)
+    assert bob.sync(news["next_batch"]).get("device_lists", {}).get("changed", []) == []
+
+
 def test_joining_and_leaving_tells_both_sides(alice, bob):
     room = alice.create_room(preset="public_chat")
     alices, bobs = alice.sync()["next_batch"], bob.sync()["next_batch"]

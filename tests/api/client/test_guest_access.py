@@ -71,3 +71,10 @@ def test_guests_may_send_state_where_they_have_the_power(host: User, guest: User
     host.post(f"/v3/rooms/{room}/invite", {"user_id": guest.user_id})
     guest.join(room)
     assert guest.set_state(room, "org.example.mood", {"mood": "good"})
+
+
+def test_guests_have_no_account_to_change_or_to_end(guest: User) -> None:
+    for path, body in (("/v3/account/password", {"new_password": "a new one"}), ("/v3/account/deactivate", {})):
+        with pytest.raises(Refused) as refused:
+            guest.post(path, body)
+        assert (refused.value.status, refused.value.errcode) == (403, "M_GUEST_ACCESS_FORBIDDEN")

@@ -28,6 +28,11 @@ def test_everybody_starts_with_the_default_rules_in_their_own_name(alice):
     assert rules == alice.get(f"{RULES}/")
 
 
+def test_the_rules_of_one_kind_can_be_asked_for(alice):
+    assert alice.get(f"{RULES}/override/") == alice.get(f"{RULES}/")["override"]
+    assert refusal(alice, "GET", f"{RULES}/flavors/") == (400, "M_INVALID_PARAM")
+
+
 def test_a_new_rule_is_the_most_important_of_its_kind_unless_told_otherwise(alice):
     for rule_id in ("first", "second"):
         alice.put(f"{RULES}/content/{rule_id}", {**NOTIFY, "pattern": "cake"})

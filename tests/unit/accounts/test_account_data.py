@@ -94,7 +94,7 @@ def test_a_filter_must_make_sense_and_be_ones_own(alice):
 def test_devices_are_listed_with_when_they_were_seen(accounts, alice):
     accounts.log_in("alice", device_id="PHONE", initial_device_display_name="My phone")
     devices = {device["device_id"]: device for device in alice("GET", "/devices").json["devices"]}
-    assert devices["PHONE"] == {"device_id": "PHONE", "display_name": "My phone"}
+    assert devices["PHONE"] == {"user_id": "@alice:example.org", "device_id": "PHONE", "display_name": "My phone"}
     assert devices[alice.device_id]["last_seen_ts"] == accounts.clock.ms
 
 

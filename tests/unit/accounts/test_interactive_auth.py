@@ -3,7 +3,7 @@
 import pytest
 
 from core.accounts.auth_stages import DummyStage, PasswordStage
-from core.accounts.interactive_auth import InteractiveAuth, InteractiveAuthNeeded, Operation
+from core.accounts.interactive_auth import InteractiveAuth, InteractiveAuthNeeded, Operation, WrongAccount
 from core.accounts.login import Identifiers
 from core.errors import BadRequest, LimitExceeded
 from core.storage.auth_sessions import AuthSessionStore
@@ -57,7 +57,9 @@ def test_a_wrong_password_keeps_the_session(engine):
 
 def test_the_password_must_be_that_of_the_caller(engine):
     bob = {"type": "m.id.user", "user": "bob"}
-    assert needed(engine, password(None, "other", identifier=bob))["errcode"] == "M_FORBIDDEN"
+    assert needed(engine, password(None, "wrong", identifier=bob))["errcode"] == "M_FORBIDDEN"
+    with pytest.raises(WrongAccount):
+        engine.authorize(OPERATION, password(None, "other", identifier=bob), FLOWS)
 
 
 def test_guessing_the_password_is_limited(engine):

@@ -60,6 +60,26 @@ def test_a_session_is_good_for_its_own_request_only(open_server):
     assert open_server.users.find("@mallory:example.org") is None
 
 
+def test_what_was_said_before_need_not_be_said_again(open_server):
+    session = register(open_server, device_id="PHONE").json["session"]
+    made = open_server.request("POST", "/register", {"auth": {**DUMMY, "session": session}}).json
+    assert (made["user_id"], made["device_id"]) == ("@alice:example.org", "PHONE")
+    assert open_server.log_in("alice").status_code == 200
+    assert "request" not in open_server.database.value("SELECT progress FROM auth_sessions").decode()
+
+
+def test_more_may_be_said_later(open_server):
+    session = open_server.request("POST", "/register", {}).json["session"]
+    for _ in range(2):
+        made = register(open_server, auth={**DUMMY, "session": session}).json
+        assert made["user_id"] == "@alice:example.org"
+
+
+def test_what_a_session_remembers_cannot_be_read_in_the_database(open_server):
+    register(open_server, password="a word nobody may read")
+    assert b"word" not in open_server.database.value("SELECT progress FROM auth_sessions")
+
+
 def test_a_session_that_expired_is_replaced(open_server):
     session = register(open_server).json["session"]
     open_server.clock.ms += 49 * 3600 * 1000

@@ -38,7 +38,7 @@ def test_another_key_under_a_taken_id_is_refused(alice):
 def test_keys_for_somebody_else_are_refused(alice, bob, field):
     keys = alice.device.sign({**alice.device.keys(), field: getattr(bob, field)})
     status, error = alice.refused("POST", "/keys/upload", {"device_keys": keys})
-    assert (status, error["errcode"]) == (400, "M_INVALID_PARAM")
+    assert (status, error["errcode"]) == (400, "M_BAD_JSON")
     assert field in error["error"]
 
 
@@ -46,6 +46,20 @@ def test_keys_that_the_device_did_not_sign_are_refused(alice):
     keys = {**alice.device.keys(), "algorithms": ["m.changed"]}
     status, error = alice.refused("POST", "/keys/upload", {"device_keys": keys})
     assert (status, error["errcode"]) == (400, "M_INVALID_SIGNATURE")
+
+
+@pytest.mark.parametrize("signatures", [{}, {"ed25519:{device}": "none"}, {"another:kind": "of signature"}])
+@pytest.mark.parametrize("keys", [{}, {"ed25519:{device}": "none"}, {"another:kind": "of key"}])
+def test_what_cannot_be_verified_is_left_to_those_who_read_it(alice, bob, keys, signatures):
+    named = {
+        "keys": {name.format(device=alice.device_id): key for name, key in keys.items()},
+        "signatures": {alice.user_id: {name.format(device=alice.device_id): one for name, one in signatures.items()}},
+    }
+    uploaded = {"user_id": alice.user_id, "device_id": alice.device_id, "algorithms": ["m.some"], **named}
+    one_time = {"signed_curve25519:A": {"key": "one", "signatures": {}}, "some:B": "another"}
+    alice.ask("POST", "/keys/upload", {"device_keys": uploaded, "one_time_keys": one_time})
+    seen = bob.query(alice.user_id)["device_keys"][alice.user_id][alice.device_id]
+    assert seen == {**uploaded, "unsigned": {}}
 
 
 @pytest.mark.parametrize(
@@ -56,8 +70,9 @@ def test_keys_that_the_device_did_not_sign_are_refused(alice):
         {"one_time_keys": []},
         {"one_time_keys": {"noalgorithm": "x"}},
         {"one_time_keys": {"signed_curve25519:A": "string"}},
-        {"one_time_keys": {"signed_curve25519:A": {"key": "short", "signatures": {}}}},
-        {"one_time_keys": {"curve25519:A": "short"}},
+        {"one_time_keys": {"signed_curve25519:A": {"key": "unsigned"}}},
+        {"one_time_keys": {"signed_curve25519:A": {"signatures": {}}}},
+        {"one_time_keys": {"signed_curve25519:A": {"key": "x", "signatures": {"@alice:example.org": "x"}}}},
         {"one_time_keys": {"other:A": 7}},
         {"fallback_keys": {"other:A": "a", "other:B": "b"}},
         {"one_time_keys": {":": "x"}},
@@ -66,7 +81,7 @@ def test_keys_that_the_device_did_not_sign_are_refused(alice):
 )
 def test_junk_is_refused_with_a_sentence(alice, body):
     status, error = alice.refused("POST", "/keys/upload", body)
-    assert status == 400
+    assert (status, error["errcode"]) == (400, "M_BAD_JSON")
     assert error["error"].endswith(".")
 
 
