@@ -1,6 +1,7 @@
 """Who may look into a room, and which state they may see there.
 
-A member sees the current state; one who left sees the state as it was when they left; others see a room only where its
+A member sees the current state; one who left sees the state as it was when they last stopped being a member, also after
+an invite that they turned down since; others see a room only where its
 history is world-readable. Spec: Client-Server API, "Getting events for a room".
 """
 
@@ -13,6 +14,7 @@ from core.events.visibility import HistoryVisibility, history_visibility
 from core.graph.client_events import Viewer
 from core.graph.graph import Graph
 from core.graph.states import RoomState
+from core.graph.stays import end_of_stay
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventId, Requester, RoomId, RoomNid
@@ -30,6 +32,8 @@ class Sight:
     room: RoomName
     membership: Membership | None
     state: RoomState
+    state_until: int | None = None
+    """The index of the main line after which a former member is shown no state; None for others."""
 
     @property
     def is_joined(self) -> bool:
@@ -38,7 +42,7 @@ class Sight:
 
     @property
     def left_at(self) -> int | None:
-        """The index of the main line at which a former member left; None for others."""
+        """The index of the main line at which a former member left, or turned an invite down; None for others."""
         if self.membership is None or self.membership.membership not in ("leave", "ban"):
             return None
         return self.membership.since_index
@@ -74,10 +78,12 @@ class RoomAccess:
             return Sight(room, membership, self._graph.states.current(room.room_nid))
         if self.is_world_readable(room.room_nid):
             return Sight(room, None, self._graph.states.current(room.room_nid))
-        if kind in ("leave", "ban") and membership is not None and self._was_joined(room.room_nid, requester):
-            if self._graph.memberships.is_forgotten(room.room_nid, requester.user_nid):
-                raise Forbidden(f"You have forgotten room {room_id}.")
-            return Sight(room, membership, self._graph.states.after(membership.event_nid))
+        if kind in ("leave", "ban") and membership is not None:
+            until = end_of_stay(self._graph.states, room.room_nid, requester.user_nid)
+            if until is not None:
+                if self._graph.memberships.is_forgotten(room.room_nid, requester.user_nid):
+                    raise Forbidden(f"You have forgotten room {room_id}.")
+                return Sight(room, membership, self._graph.states.at(until), until.index)
         raise Forbidden(NOT_HERE.format(room_id))
 
     def find_sight(self, requester: Requester, room_id: RoomId) -> Sight | None:
@@ -91,10 +97,6 @@ class RoomAccess:
         """Whether anybody may read the room's history as it is now."""
         current = self._graph.states.current(room).event("m.room.history_visibility")
         return history_visibility(current) is HistoryVisibility.WORLD_READABLE
-
-    def _was_joined(self, room: RoomNid, requester: Requester) -> bool:
-        intervals = self._graph.states.membership_intervals(room, requester.user_nid)
-        return any(membership == "join" for _, membership in intervals)
 
 
 def event_in_sight(

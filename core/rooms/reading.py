@@ -153,7 +153,7 @@ class Reading:
         if not page.events:
             return sight.state
         newest = page.events[0]
-        if sight.left_at is not None and newest.main_index > sight.left_at:
+        if sight.state_until is not None and newest.main_index > sight.state_until:
             return sight.state
         return self._graph.states.after(EventNid(newest.nid))
 

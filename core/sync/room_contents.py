@@ -10,12 +10,12 @@ import orjson
 from core.events.event_filter import RoomEventFilter
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
-from core.graph.stored_event import StateRef, StoredEvent
+from core.graph.stays import end_of_stay
+from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventNid, RoomId, RoomNid
 from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
-from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking, is_open
 from core.sync.reading_ahead import ReadingAhead
 from core.sync.room_state import EVENTS_AT_ONCE, RoomStateChoice
@@ -102,14 +102,17 @@ class RoomContents:
         own = self._log.positions_of(Kind.EVENT, (membership.event_nid,)).get(membership.event_nid)
         upto = window.upto if own is None else min(window.upto, own)
         timeline = self._timeline(asking, room, room_id, window.since, upto, membership.event_nid)
-        line = self._graph.states.current(room).ref
-        if was_joined and since_index is not None and line is not None and not asking.request.full_state:
-            changes = self._changes.read(line.line, since_index, membership.since_index)
-            state = self._choice.changed(asking, room, changes, timeline.events, ())
-        elif was_joined or self._was_ever_joined(asking, room):
-            state = self._choice.full(asking, room, self._state_at(membership), timeline.events, ())
-        else:  # an invite that was rejected or taken back, or a ban of a stranger: there is only that to tell
+        until = end_of_stay(self._graph.states, room, asking.viewer.user_nid)
+        if (
+            until is None
+        ):  # an invite that was rejected or taken back, or a ban of a stranger: there is only that to tell
             state = []
+        elif was_joined and since_index is not None and not asking.request.full_state:
+            changes = self._changes.read(until.line, since_index, until.index)
+            state = self._choice.changed(asking, room, changes, timeline.events, ())
+        else:
+            base = self._graph.states.at(until).nids()
+            state = self._choice.full(asking, room, base, timeline.events, ())
         return RoomPart(room, room_id, self._fields(asking, room_id, timeline, state, None), not was_joined)
 
     def gone(self, asking: Asking, room: RoomNid, event: StoredEvent) -> RoomPart:
@@ -215,16 +218,6 @@ class RoomContents:
             return False
         members = self._graph.texts.nid("m.room.member")
         return any(key[0] == members for key in changes.net)
-
-    def _state_at(self, membership: Membership) -> Mapping[StateNidKey, EventNid]:
-        """The state right after the user left."""
-        current = self._graph.states.current(membership.room_nid).ref
-        if current is None:
-            return {}
-        return self._graph.states.at(StateRef(current.line, membership.since_index)).nids()
-
-    def _was_ever_joined(self, asking: Asking, room: RoomNid) -> bool:
-        return "join" in self._viewing.memberships(room, asking.viewer.user_nid, asking.viewer.user_id).values
 
 
 def _events(rendered: Sequence[bytes]) -> bytes:

@@ -72,13 +72,13 @@ def read_object(request: Request, max_bytes: int = MAX_BODY_BYTES, *, may_be_emp
     return value
 
 
-def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES, *, may_be_empty: bool = False) -> dict[str, Any]:
     """The content of an event: a JSON object with every key it came with, and only what canonical JSON can express.
 
     Raises: as `read_object`, and `BadJson` for a float or an integer beyond 2^53-1, naming its key.
     Spec: Appendices, "Canonical JSON".
     """
-    content = read_object(request, max_bytes)
+    content = read_object(request, max_bytes, may_be_empty=may_be_empty)
     path = _uncanonical(content, "")
     if path is not None:
         raise BadJson(f"'{path[:200]}' is not allowed here: numbers must be integers between -(2^53)+1 and 2^53-1.")

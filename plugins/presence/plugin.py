@@ -160,21 +160,24 @@ class Presence:
         is_first = asked.since is None or asked.since_tick is None
         known = 0 if is_first or asked.since_tick is None else asked.since_tick
         now = self._clock()
-        events: list[dict[str, Any]] = []
+        chosen: list[Record] = []
+        own = self._tracker.find(asked.user_id) if is_first else None
+        if own is not None and _is_wanted(own.user_id, asked.filter):
+            chosen.append(own)  # as it is now: this very sync may have made its user present
         for record in self._tracker.since(0 if asked.joined_rooms else known):
+            if len(chosen) >= min(MOST_PER_SYNC, asked.filter.get("limit") or MOST_PER_SYNC):
+                break
             if record.tick > asked.until_tick or not _is_wanted(record.user_id, asked.filter):
                 continue
-            if not self._is_news(record, asked, is_first, record.tick > known):
-                continue
-            events.append({"type": TYPE, "sender": record.user_id, "content": record.content(now)})
-            if len(events) >= min(MOST_PER_SYNC, asked.filter.get("limit") or MOST_PER_SYNC):
-                break
+            if self._is_news(record, asked, is_first, record.tick > known):
+                chosen.append(record)
+        events = [{"type": TYPE, "sender": one.user_id, "content": one.content(now)} for one in chosen]
         return {"events": events} if events else None
 
     def _is_news(self, record: Record, asked: SyncRange, is_first: bool, is_changed: bool) -> bool:
         """Whether a sync should tell of a record: it changed, or the user has come to share a room."""
         if record.user_id == asked.user_id:
-            return is_first or (is_changed and record.is_own_word)
+            return not is_first and is_changed and record.is_own_word
         if is_first or not is_changed:
             if record.state == OFFLINE and not (is_first and self._settings.include_offline):
                 return False

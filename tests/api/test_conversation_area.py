@@ -214,7 +214,7 @@ WRONG: dict[str, list[Ask]] = {
         Ask(None, 404, "M_NOT_FOUND", path={"userId": "nobody"}),
         Ask(None, 400, "M_INVALID_PARAM", path={"userId": "nonsense"}),
     ],
-    "redactEvent": [Ask({}, 404, "M_NOT_FOUND", path={"eventId": "$nothing"})],
+    "redactEvent": [Ask({}, 403, "M_FORBIDDEN", by="bob", path={"roomId": "secretRoom"})],
     "register": [
         Ask({"username": "Ünïcode", "auth": {"type": "m.login.dummy"}}, 400, "M_INVALID_USERNAME", by=None),
         Ask({}, 400, "M_INVALID_PARAM", by=None, query={"kind": "robot"}),
@@ -228,8 +228,8 @@ WRONG: dict[str, list[Ask]] = {
         Ask(b"hello", 400, "M_NOT_JSON"),
         Ask({"body": "x" * 70_000}, 413, "M_TOO_LARGE"),
         Ask({"x": 1.5}, 400, "M_BAD_JSON"),
-        Ask({"body": "x"}, 400, "M_BAD_JSON"),
-        Ask({"msgtype": "m.text", "body": 5}, 400, "M_BAD_JSON"),
+        Ask({"body": "x"}, 400, "M_BAD_JSON", path={"eventType": "m.room.message"}),
+        Ask({"msgtype": "m.text", "body": 5}, 400, "M_BAD_JSON", path={"eventType": "m.room.message"}),
         Ask(TEXT, 403, "M_FORBIDDEN", by="bob", path={"roomId": "secretRoom"}),
     ],
     "setRoomStateWithKey": [

@@ -15,7 +15,7 @@ from core.rooms.membership import Memberships
 from core.rooms.pending_invites import PendingInvites
 from core.rooms.third_party_invites import Address, ThirdPartyInvites
 from core.web.gate import Gate
-from core.web.json_body import read_object
+from core.web.json_body import read_json, read_object
 from core.web.schemas import (
     JsonObject,
     JsonSchema,
@@ -30,6 +30,12 @@ from core.web.schemas import (
 )
 
 Change = Callable[[Requester, RoomId, UserId, str | None], None]
+
+
+NOT_JOINED_WITH = frozenset(
+    {"membership", "third_party_signed", "join_authorised_via_users_server", "displayname", "avatar_url", "is_direct"}
+)
+"""Keys of a join's body that do not go into the member event: what a join means is the server's to say."""
 
 
 class ReasonBody(JsonSchema):
@@ -75,10 +81,12 @@ def blueprint(
     join_body, reason_body, target_body, via_query = JoinBody(), ReasonBody(), TargetBody(), ViaQuery()
 
     def join(requester: Requester, room_id: RoomId, via: list[ServerName]) -> ResponseReturnValue:
+        """Join; further keys of the body go into the member event, where clients look for what they put there."""
         gate.limit(requester, "rc_joins.local" if memberships.is_here(room_id) else "rc_joins.remote")
         gate.limit(room_id, "rc_joins_per_room")
-        body = load(join_body, request)
-        extra = {} if body["reason"] is None else {"reason": body["reason"]}
+        given = read_json(request, may_be_empty=True)
+        body = load_object(join_body, given)
+        extra = {key: value for key, value in given.items() if key not in NOT_JOINED_WITH and value is not None}
         if body["third_party_signed"] is not None:
             via = [*pending.accept(requester.user_id, room_id, body["third_party_signed"]), *via]
         return json_reply({"room_id": memberships.join(requester, room_id, via, extra)})

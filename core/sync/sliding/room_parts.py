@@ -10,7 +10,8 @@ import orjson
 from core.graph.client_events import ClientEvents
 from core.graph.graph import Graph
 from core.graph.states import RoomState
-from core.graph.stored_event import StateRef, StoredEvent
+from core.graph.stays import end_of_stay
+from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
 from core.ids import EventNid, RoomNid, UserNid
 from core.storage.log import Kind, LogReader
@@ -138,14 +139,13 @@ class RoomParts:
     ) -> Parts:
         """A room the user left, or was kicked or banned from: up to then and no further."""
         viewer = asking.viewer
-        was_here = "join" in self._viewing.memberships(room, viewer.user_nid, viewer.user_id).values
+        until = end_of_stay(self._graph.states, room, viewer.user_nid)
         limit = max(config.timeline_limit, 1)
         since = 0 if told is None or told.membership != "join" else told.since or asking.window.since
-        timeline = self._timeline(asking, room, since, limit if was_here else 1, standing.event_nid)
+        timeline = self._timeline(asking, room, since, 1 if until is None else limit, standing.event_nid)
         wanted: dict[StateNidKey, EventNid] = {}
-        line = self._graph.states.current(room).ref
-        if was_here and line is not None:
-            state = self._graph.states.at(StateRef(line.line, standing.since_index))
+        if until is not None:
+            state = self._graph.states.at(until)
             wanted = self._choice.of(state, config.required, viewer.user_id)
         parts = self._timeline_parts(asking, timeline, since)
         parts.append(self._required(asking, {*wanted.values(), standing.event_nid}))

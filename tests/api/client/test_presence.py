@@ -62,6 +62,14 @@ def test_who_joins_sees_who_is_there_and_is_seen(alice, bob, server):
     assert present(alice.sync(since, set_presence="online"))[bob.user_id] == ("unavailable", "new")
 
 
+def test_a_first_sync_tells_its_user_what_it_made_them(alice):
+    assert alice.user_id not in present(alice.sync(set_presence="offline"))
+    for state in ("unavailable", "online"):
+        assert present(alice.sync(set_presence=state)) == {alice.user_id: (state, None)}
+    nobody = '{"presence":{"types":[]}}'
+    assert present(alice.sync(filter=nobody)) == {}
+
+
 def test_nobody_hears_of_strangers(alice, bob, server):
     stranger = server.register()
     since = stranger.sync(set_presence="offline")["next_batch"]

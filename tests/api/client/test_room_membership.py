@@ -123,3 +123,14 @@ def test_a_changed_profile_reaches_the_rooms(alice, bob):
 def test_a_room_one_was_never_in_is_forgotten_already(alice, bob):
     room = alice.create_room()
     assert bob.post(f"/v3/rooms/{room}/forget") == bob.post("/v3/rooms/!nowhere:example.org/forget") == {}
+
+
+def test_a_join_carries_what_the_client_adds_but_not_what_is_the_servers_to_say(alice, bob):
+    room = alice.create_room(preset="public_chat")
+    others = {"membership": "ban", "displayname": "Eve", "join_authorised_via_users_server": alice.user_id}
+    bob.post(f"/v3/join/{room}", {"org.example.mood": {"is": ["glad"]}, "reason": "cake", **others})
+    content = alice.get(f"/v3/rooms/{room}/state/m.room.member/{bob.user_id}")
+    own = bob.user_id.partition(":")[0][1:]
+    assert content == {
+        "membership": "join", "displayname": own, "org.example.mood": {"is": ["glad"]}, "reason": "cake",
+    }  # fmt: skip

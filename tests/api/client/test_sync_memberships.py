@@ -183,3 +183,25 @@ def test_a_token_older_than_what_memory_holds_is_answered_from_the_database(alic
     assert (set(rooms["join"]), set(rooms["leave"]), set(rooms["invite"])) == ({kept}, {quit_}, {invited})
     kinds = {event["type"] for key in ("state", "timeline") for event in events(rooms["join"][kept], key)}
     assert "m.room.create" in kinds
+
+
+@pytest.mark.parametrize("way", ["a rejected invite", "a ban", "a kick"])
+def test_who_was_a_member_once_sees_no_later_state_when_an_invite_comes_to_its_end(alice, bob, way):
+    room = alice.create_room(topic="then", invite=[bob.user_id])
+    bob.join(room)
+    bob.post(f"/v3/rooms/{room}/leave")
+    alice.set_state(room, "m.room.topic", {"topic": "now"})
+    alice.set_state(room, "org.example.secret", {})
+    token = bob.sync()["next_batch"]
+    act(alice, room, "invite", bob)
+    if way == "a rejected invite":
+        bob.post(f"/v3/rooms/{room}/leave")
+    else:
+        act(alice, room, "ban" if way == "a ban" else "kick", bob)
+    asked = {"room_subscriptions": {room: {"timeline_limit": 1, "required_state": [["*", "*"]]}}}
+    sliding = bob.post("/unstable/org.matrix.simplified_msc3575/sync", asked)["rooms"].get(room)
+    required = bob.get(f"/v3/rooms/{room}/state") if sliding is None else sliding["required_state"]
+    for shown in (left(bob.sync(token), room)["state"]["events"], bob.get(f"/v3/rooms/{room}/state"), required):
+        contents = {one["type"]: one["content"] for one in shown}
+        assert contents["m.room.topic"]["topic"] == "then"
+        assert "org.example.secret" not in contents
