@@ -1,8 +1,8 @@
 """Who may look into a room, and which state they may see there.
 
 A member sees the current state; one who left sees the state as it was when they last stopped being a member, also after
-an invite that they turned down since; others see a room only where its
-history is world-readable. Spec: Client-Server API, "Getting events for a room".
+an invite that they turned down since; others see a room only where its history is world-readable.
+Spec: Client-Server API, "Getting events for a room".
 """
 
 from __future__ import annotations

@@ -103,10 +103,8 @@ class RoomContents:
         upto = window.upto if own is None else min(window.upto, own)
         timeline = self._timeline(asking, room, room_id, window.since, upto, membership.event_nid)
         until = end_of_stay(self._graph.states, room, asking.viewer.user_nid)
-        if (
-            until is None
-        ):  # an invite that was rejected or taken back, or a ban of a stranger: there is only that to tell
-            state = []
+        if until is None:
+            state = []  # an invite that was rejected or taken back, or a ban of a stranger: there is only that to tell
         elif was_joined and since_index is not None and not asking.request.full_state:
             changes = self._changes.read(until.line, since_index, until.index)
             state = self._choice.changed(asking, room, changes, timeline.events, ())
