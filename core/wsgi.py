@@ -79,6 +79,9 @@ def _load() -> Callable[[Config], Any]:
     """Import the server. What that makes stays; looking for garbage in it over and over would double the time."""
     gc.disable()
     try:
+        from core.web.lean_flask import import_flask
+
+        import_flask()
         from core.app import build  # heavy, and only needed here
     finally:
         gc.freeze()

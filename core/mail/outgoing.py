@@ -28,12 +28,14 @@ WAITING_MAILS = 20
 
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"
 _LABEL = r"[A-Za-z0-9\u00a1-\U0010ffff](?:[A-Za-z0-9\u00a1-\U0010ffff-]*[A-Za-z0-9\u00a1-\U0010ffff])?"
-_ADDRESS = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@{_LABEL}(?:\.{_LABEL})*")
+_ADDRESS = rf"{_LOCAL}(?:\.{_LOCAL})*@{_LABEL}(?:\.{_LABEL})*"  # compiled, for 20 ms, with the first address
 
 
 def is_mail_address(text: str) -> bool:
     """Whether this is an address mail can be sent to: no quoting, no comments, no control characters."""
-    return len(text.encode("utf-8", "replace")) <= 254 and text.isprintable() and _ADDRESS.fullmatch(text) is not None
+    return (
+        len(text.encode("utf-8", "replace")) <= 254 and text.isprintable() and re.fullmatch(_ADDRESS, text) is not None
+    )
 
 
 def canonical_mail_address(address: str) -> str:

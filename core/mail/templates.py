@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-
-from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING
 
 from core.mail.builtin_templates import BUILT_IN
+
+if TYPE_CHECKING:  # Jinja is loaded with the first template
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 SUFFIXES = (".html", ".txt")
 
@@ -23,13 +25,21 @@ class Templates:
 
     def __init__(self, folder: str | None = None, defaults: Mapping[str, str] | None = None) -> None:
         """`defaults` are variables that every template has, such as `app_name`."""
-        files = [FileSystemLoader(folder)] if folder is not None else []
-        self._environment = ImmutableSandboxedEnvironment(
+        self._folder, self._defaults = folder, dict(defaults or {})
+
+    @cached_property
+    def _environment(self) -> ImmutableSandboxedEnvironment:
+        from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        files = [FileSystemLoader(self._folder)] if self._folder is not None else []
+        environment = ImmutableSandboxedEnvironment(
             loader=ChoiceLoader([*files, DictLoader(BUILT_IN)]),
             autoescape=lambda name: name is not None and name.endswith(".html"),
         )
-        self._environment.globals.update(defaults or {})
-        self._environment.filters["format_ts"] = _format_ts
+        environment.globals.update(self._defaults)
+        environment.filters["format_ts"] = _format_ts
+        return environment
 
     def render(self, name: str, /, **variables: object) -> str:
         """The text of a template. Raises: jinja2's TemplateError for a file that is wrong."""
@@ -37,6 +47,8 @@ class Templates:
 
     def problems(self) -> list[str]:
         """A sentence for each replacement that cannot be read; called at start, so that nobody waits for a mail."""
+        from jinja2 import TemplateError
+
         found = []
         for name in sorted(BUILT_IN):
             try:
@@ -56,4 +68,7 @@ def _format_ts(sent_ms: int, form: str) -> str:
 
 def consent_pages(folder: Path) -> ImmutableSandboxedEnvironment:
     """The environment of the administrator's own pages about terms, `<folder>/en/<version>.html`."""
+    from jinja2 import FileSystemLoader
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
     return ImmutableSandboxedEnvironment(loader=FileSystemLoader(str(folder)), autoescape=True)

@@ -17,6 +17,7 @@ from core.accounts.threepid_stages import RecaptchaStage, TermsStage, ThreepidSt
 from core.accounts.threepids import Threepids
 from core.accounts.validation import Lifetimes, Purpose, Validation
 from core.config import Config
+from core.config.problems import ConfigError
 from core.events.canonical_json import encode
 from core.federation.request_signing import DESTINATION, DESTINATION_IS, authorization
 from core.ids import ServerName
@@ -57,13 +58,15 @@ class AddressesPart:
 
 
 def build_addresses(ground: Ground, web: OutsideWeb) -> AddressesPart:
-    """Build the part. Its templates are read now, so that one that is wrong stops the start."""
+    """Build the part. Templates of the administrator's are read now, so that one that is wrong stops the start."""
     config, storage, name = ground.config, ground.storage, ground.server_name
     registration = config.registration
     base = config.server.public_baseurl or f"https://{name}/"
     templates = Templates(
         config.server.custom_template_directory, {"app_name": config.email.app_name, "server_name": name}
     )
+    if config.server.custom_template_directory is not None and (wrong := templates.problems()):
+        raise ConfigError(*wrong)
     mailer = Mailer(ground.plugins, templates, config.email.app_name, subjects_of(config))
     lifetimes = Lifetimes(config.email.validation_token_lifetime, registration.invalid_3pid_session_lifetime)
     validation = Validation(

@@ -24,18 +24,20 @@ FOR_LATER = {
     "redis",
     "urllib3",
     "prometheus_client",
+    "jinja2",
+    "click",
+    "werkzeug.serving",
+    "werkzeug.test",
 }
 STARTED = """
 from gevent import monkey
 monkey.patch_all()
 import sys
-from core.app import build
-from core.config import load_config
-from core.config.first_start import prepare
-app = build(prepare(load_config()))
-app.start()
-print(*{name.partition(".")[0] for name in sys.modules})
-app.close()
+from types import SimpleNamespace
+from core.wsgi import application
+application.start(SimpleNamespace(config=None, age=2))
+print(*sys.modules)
+application.close()
 """
 
 
@@ -46,3 +48,23 @@ def test_an_idle_server_on_sqlite_has_not_loaded_what_few_servers_need(tmp_path:
     started = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, env=env, capture_output=True, text=True)
     assert started.returncode == 0, started.stderr
     assert FOR_LATER & set(started.stdout.split()) == set()
+
+
+RENDERS = """
+from core.web.lean_flask import import_flask
+import_flask()
+import sys
+from flask import Blueprint, Flask, render_template_string
+assert "jinja2" not in sys.modules and "click" not in sys.modules
+pages = Blueprint("pages", "pages")
+pages.cli.command("count")(lambda: None)
+pages.get("/")(lambda: render_template_string("{{ 6 * 7 }} {{ request.path }}"))
+app = Flask("app")
+app.register_blueprint(pages)
+print(app.test_client().get("/").text, list(app.cli.commands["pages"].commands))
+"""
+
+
+def test_flask_fetches_templates_and_commands_when_a_plugin_uses_them() -> None:
+    done = subprocess.run([sys.executable, "-c", RENDERS], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "42 / ['count']\n", done.stderr

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from jinja2 import TemplateError, TemplateNotFound
 
 from core.accounts.terms import Terms
 from core.errors import InvalidParam, NotFound, Unavailable
@@ -27,6 +26,8 @@ def blueprint(terms: Terms, server_name: ServerName) -> Blueprint:
     def rendered(name: str, **variables: object) -> str:
         if pages is None or not terms.is_in_force:
             raise NotFound("This server has no terms.")
+        from jinja2 import TemplateError, TemplateNotFound
+
         try:
             return pages.get_template(f"{name}.html").render(**variables)
         except TemplateNotFound as error:
