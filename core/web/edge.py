@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from flask import Flask
 
+from core.web.connections import WAITED_KEY
 from core.web.direct import DirectViews, answer
 from core.web.listeners import Listeners
 from core.web.paths import routing_path
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
-
-WAITED_KEY = "trellis.waited_s"
-"""Where a view that waits on purpose (a long poll) leaves the seconds it waited, so that it does not count as slow."""
 
 CORS_HEADERS = (
     ("Access-Control-Allow-Origin", "*"),

@@ -10,6 +10,7 @@ Refuses to know the application: it is a WSGI callable, and a listener is a name
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ import gunicorn_h1c
 from gunicorn import util
 from gunicorn.http.wsgi import base_environ
 
+from core.web.connections import WAITED_KEY
 from core.web.paced_body import LengthBody, PacedSocket
 from core.web.reply import Reply, ReplyHeaders
 from core.web.stock_request import BrokenRequest, serve_one
@@ -29,6 +31,8 @@ MAX_SHORT_BODY_BYTES = 65_536
 
 _RECV_BYTES = 65_536
 _REQUESTS_BEFORE_YIELD = 64
+_LONG_WORK_S = 0.002
+"""Work of this length calls so deep that what the stack keeps of it is worth a new greenlet: 20 us."""
 _LINGER_S, _LINGER_BYTES = 1.0, 1_048_576
 _FIRST_REQUEST_S = 0.5
 _VISIBLE_ASCII = bytes(range(0x21, 0x7F))
@@ -95,8 +99,12 @@ class _Plain:
 class RequestLoop:
     """Serves the connections of one listening socket."""
 
-    def __init__(self, host: Host, name: str, sockname: Any, *, tls: bool, timeouts: Timeouts) -> None:
+    def __init__(
+        self, host: Host, name: str, sockname: Any, *, tls: bool, timeouts: Timeouts, go_on: Callable[..., None]
+    ) -> None:
+        """`go_on(serve, *arguments)` calls in a fresh greenlet that takes the place of the current one."""
         self._host, self._timeouts, self.sockname, self.name, self.tls = host, timeouts, sockname, name, tls
+        self._go_on = go_on
         cfg = host.cfg
         self._template = base_environ(cfg)
         self._template.update(
@@ -121,13 +129,16 @@ class RequestLoop:
         self._idle: dict[gevent.Greenlet, float] = {}
         self._short = may_use_short_path(cfg)
 
-    def serve(self, client: Any, addr: Any) -> None:
-        """Answer every request of one connection, then close it. Raises nothing."""
-        linger = False
+    def serve(self, client: Any, addr: Any, buffered: bytes = b"", served: int = 0) -> None:
+        """Answer every request of one connection, then close it. Raises nothing.
+
+        `buffered` is what has been read of it; `served` requests have been answered by another greenlet.
+        """
+        linger: bool | None = False
         if isinstance(addr, tuple) and addr[0].startswith("::ffff:"):
             addr = (addr[0][7:], addr[1])  # IPv4 through a socket that serves both families
         try:
-            linger = self._serve(client, addr)
+            linger = self._serve(client, addr, buffered, served)
         except BrokenRequest as broken:
             linger = True
             self._host.handle_error(broken.request, client, addr, broken.cause)
@@ -138,7 +149,8 @@ class RequestLoop:
         finally:
             if linger:
                 _drain(client)
-            util.close(client)
+            if linger is not None:
+                util.close(client)
 
     def close_idle(self, longer_than_s: float = 0.0) -> None:
         """End connections that have waited at least so long for their next request."""
@@ -153,10 +165,11 @@ class RequestLoop:
         if self._idle.get(greenlet) == since:
             greenlet.throw(IdleClosed)
 
-    def _serve(self, client: Any, addr: Any) -> bool:
-        """Serve until the connection is to be closed; returns whether the client may still be sending."""
-        buffered = b""
-        served = 0
+    def _serve(self, client: Any, addr: Any, buffered: bytes, served: int) -> bool | None:
+        """Serve until the connection is to be closed; returns whether the client may still be sending.
+
+        None says that another greenlet goes on.
+        """
         first_since = monotonic() - self._timeouts.keepalive + self._timeouts.header
         while True:
             if not buffered:
@@ -165,6 +178,7 @@ class RequestLoop:
                     return False
             plain, buffered = self._head(client, addr, buffered) if self._short else (None, buffered)
             client.timeout = self._timeouts.send
+            began = monotonic()
             if plain is None:
                 keep_alive, buffered = serve_one(self._host, self, client, addr, buffered, self._timeouts)
             else:
@@ -172,6 +186,10 @@ class RequestLoop:
             if not keep_alive:
                 return plain is None or plain.is_streamed or bool(buffered)
             served += 1
+            worked_s = monotonic() - began - (0.0 if plain is None else plain.environ.get(WAITED_KEY, 0.0))
+            if worked_s > _LONG_WORK_S:
+                self._go_on(self.serve, client, addr, buffered, served)
+                return None
             if served % _REQUESTS_BEFORE_YIELD == 0:
                 gevent.sleep(0.0005)  # a client that always has a request ready must not hold the hub
 

@@ -16,11 +16,10 @@ from typing import Any, Protocol, runtime_checkable
 import gevent
 import gevent.select
 from gevent import monkey
-from gevent.pool import Pool
-from gevent.server import StreamServer
 from gevent.threadpool import ThreadPool
 from gunicorn.workers.ggevent import GeventWorker
 
+from core.web.connections import Connections, ConnectionServer
 from core.web.refusal import refuse
 from core.web.request_loop import RequestLoop, Timeouts
 
@@ -110,18 +109,23 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
         """Answer a request that cannot be served, in Matrix form, and log why."""
         refuse(lambda answering: super(Worker, self).handle_error(req, answering, addr, exc), client)
 
-    def _listen(self) -> tuple[list[RequestLoop], list[StreamServer]]:
+    def _listen(self) -> tuple[list[RequestLoop], list[ConnectionServer]]:
         loops, servers = [], []
-        connections = Pool(self.worker_connections)  # of all listeners together
+        connections = Connections(self.worker_connections)
         for position, listening in enumerate(self.sockets):
             listening.setblocking(1)
             sockname = listening.getsockname()
             name = self._name_of(position, sockname)
             loop = RequestLoop(
-                self, name, sockname, tls=name in self.tls_listeners or self.cfg.is_ssl, timeouts=self.timeouts
+                self,
+                name,
+                sockname,
+                tls=name in self.tls_listeners or self.cfg.is_ssl,
+                timeouts=self.timeouts,
+                go_on=connections.go_on,
             )
             handle = self._tls_handler(loop, self._context) if loop.tls else loop.serve
-            server = StreamServer(listening, handle=handle, spawn=connections)
+            server = ConnectionServer(listening, handle=handle, spawn=connections)
             if self.cfg.workers > 1:
                 server.max_accept = 1
             server.start()
@@ -173,7 +177,7 @@ class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
             with contextlib.suppress(BlockingIOError):
                 os.read(self.PIPE[0], 4096)
 
-    def _end(self, loops: list[RequestLoop], servers: list[StreamServer]) -> None:
+    def _end(self, loops: list[RequestLoop], servers: list[ConnectionServer]) -> None:
         """Let go of sockets, long-polls and idle connections, wait for the rest, close the application."""
         grace = gevent.Timeout(max(self.cfg.graceful_timeout - _CLOSE_S, 0.5) if self.timeouts.keepalive else 0.1)
         grace.start()

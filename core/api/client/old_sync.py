@@ -16,7 +16,7 @@ from core.ids import EventId, RoomId
 from core.rooms.event_stream import EventStream
 from core.rooms.initial_sync import InitialSync
 from core.rooms.reading import Reading
-from core.web.edge import WAITED_KEY
+from core.web.connections import WAITED_KEY
 from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, RoomIdField, json_reply, load_query
 

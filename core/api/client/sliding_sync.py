@@ -13,7 +13,7 @@ from core.errors import BadJson
 from core.sync.activity import Activity
 from core.sync.sliding.request import SlidingBody, parse_body
 from core.sync.sliding.service import SlidingRequest, SlidingService
-from core.web.edge import WAITED_KEY
+from core.web.connections import WAITED_KEY
 from core.web.gate import Gate
 from core.web.json_body import parse_json, read_body
 from core.web.schemas import JsonSchema, QueryInt, QueryString, json_reply

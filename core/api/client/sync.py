@@ -14,8 +14,8 @@ from core.sync.asking import STATE, SyncRequest
 from core.sync.filters import SyncFilters
 from core.sync.service import SyncService
 from core.sync.tokens import SyncToken
+from core.web.connections import WAITED_KEY
 from core.web.direct import direct
-from core.web.edge import WAITED_KEY
 from core.web.gate import Gate
 from core.web.schemas import JsonSchema, QueryBool, QueryInt, QueryString, load_query
 

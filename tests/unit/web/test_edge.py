@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from prometheus_client import CollectorRegistry, generate_latest
 from werkzeug.test import Client
 
-from core.web.edge import WAITED_KEY
+from core.web.connections import WAITED_KEY
 from core.web.factory import create_app
 from core.web.replies import json_reply
 from core.web.request_ids import REQUEST_ID, RequestIdFilter
