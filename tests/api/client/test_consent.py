@@ -58,8 +58,14 @@ def invited_by_server(user):
 
 
 def messages(user, room):
-    found = user.get(f"/v3/rooms/{quote(room)}/messages", dir="b", limit=20)["chunk"]
-    return [event["content"]["body"] for event in found if event["type"] == "m.room.message"]
+    """What was said, once anything was: the server speaks after it has invited."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = user.get(f"/v3/rooms/{quote(room)}/messages", dir="b", limit=20)["chunk"]
+        if texts := [event["content"]["body"] for event in found if event["type"] == "m.room.message"]:
+            return texts
+        time.sleep(0.05)
+    raise AssertionError("the server said nothing")
 
 
 def test_who_has_not_accepted_the_terms_reads_and_does_not_act(server):
