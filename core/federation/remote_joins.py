@@ -69,12 +69,21 @@ class RemoteJoins:
         self._outliers = outliers
         self._on_entrance = on_entrance
 
-    def join(self, user_id: UserId, room_id: RoomId, via: Sequence[str], content: Mapping[str, Any]) -> None:
-        """Join through the first server that lets the user in. Raises MatrixError."""
-        servers = self._candidates.of(room_id, via)
-        self._candidates.first(room_id, servers, lambda server: self._join(server, user_id, room_id, content))
+    def join(
+        self, user_id: UserId, room_id: RoomId, via: Sequence[str], content: Mapping[str, Any], is_entrance: bool
+    ) -> None:
+        """Join through the first server that lets the user in. Raises MatrixError.
 
-    def _join(self, server: ServerName, user_id: UserId, room_id: RoomId, content: Mapping[str, Any]) -> None:
+        `is_entrance` says that this server is not in the room; where it is, the join is one event more.
+        """
+        servers = self._candidates.of(room_id, via)
+        self._candidates.first(
+            room_id, servers, lambda server: self._join(server, user_id, room_id, content, is_entrance)
+        )
+
+    def _join(
+        self, server: ServerName, user_id: UserId, room_id: RoomId, content: Mapping[str, Any], is_entrance: bool
+    ) -> None:
         template = self._calls.make_join(server, room_id, user_id, list(ROOM_VERSIONS))
         event = self._templates.complete(server, template, room_id, user_id, content)
         with self._calls.send_join(server, room_id, event.event_id, event.pdu, JOIN_TIMEOUT_MS) as answer:
@@ -84,22 +93,23 @@ class RemoteJoins:
         create = told.events.get(told.state.get(("m.room.create", ""), EventId("")))
         if create is None or create.content.get("room_version", "1") != event.version.id:
             raise RemoteNonsense(server, "the room's state has no create event of the room's version.")
-        self._enter(server, event, told)
+        self._enter(server, event, told, is_entrance)
 
-    def _enter(self, server: ServerName, event: Event, told: _Told) -> None:
+    def _enter(self, server: ServerName, event: Event, told: _Told, is_entrance: bool) -> None:
         room = self._graph.rooms.intern(event.room_id, event.version)
         if room.version is not event.version:
             raise RemoteNonsense(server, f"the room was said to have version {room.version.id} before.")
         self._outliers.keep(room.room_nid, told.events.values())
         try:
             admission = Admission(event, state=told.state)
-            appended = self._graph.write.append(room.room_nid, [admission], is_entrance=True)
+            appended = self._graph.write.append(room.room_nid, [admission], is_entrance)
         except MissingEvents as missing:
             raise RemoteNonsense(server, f"the auth events of the join are missing from it: {missing}.") from missing
         violation = appended.refused.get(event.event_id)
         if violation is not None:
             raise AuthRuleViolation(violation.rule, f"The state that {server} told forbids it: {violation.sentence}")
-        self._on_entrance(room)
+        if is_entrance:
+            self._on_entrance(room)
 
     def _read(self, server: ServerName, pieces: Any, join: Event) -> _Told:
         """Check everything in the answer as it arrives."""

@@ -31,7 +31,9 @@ from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
 from core.ids import RoomAlias, RoomId, ServerName, UserId, UserNid, server_of
 from core.rooms.residents import Residents
+from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.memberships import OutOfBand
+from core.storage.rooms import RoomName
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class RemoteMemberships:
         graph: Graph,
         residents: Residents,
         joins: RemoteJoins,
+        restricted: RestrictedJoins,
         calls: JoinCalls,
         servers: ServerCalls,
         templates: MembershipTemplates,
@@ -58,6 +61,7 @@ class RemoteMemberships:
         self._graph = graph
         self._residents = residents
         self._joins = joins
+        self._restricted = restricted
         self._calls = calls
         self._servers = servers
         self._templates = templates
@@ -68,17 +72,32 @@ class RemoteMemberships:
         self._locks: dict[RoomId, RLock] = {}
 
     def join(self, user_id: UserId, room_id: RoomId, via: Sequence[ServerName], content: Mapping[str, Any]) -> None:
-        """Join; of users who join the same room at once the first fetches it. Raises MatrixError."""
+        """Join; of users who join the same room at once the first fetches it. Raises MatrixError.
+
+        A room that is here already is joined through another server where only that can vouch for the user.
+        """
         lock = self._locks.setdefault(room_id, RLock())
         with lock:
             try:
                 room = self._residents.find_local(room_id)
-                if room is not None:
-                    self._graph.write.send(room.room_nid, [Draft("m.room.member", user_id, content, user_id)])
+                if room is not None and not self._needs_others(room, user_id):
+                    self._join_here(room, user_id, content)
                     return
-                self._joins.join(user_id, room_id, [*via, *self._known_servers(user_id, room_id)], content)
+                servers = [*via, *self._known_servers(user_id, room_id)]
+                self._joins.join(user_id, room_id, servers, content, is_entrance=room is None)
             finally:
                 self._locks.pop(room_id, None)
+
+    def _needs_others(self, room: RoomName, user_id: UserId) -> bool:
+        state = self._graph.states.current(room.room_nid)
+        return bool(self._restricted.who_vouches_elsewhere(room, state, user_id))
+
+    def _join_here(self, room: RoomName, user_id: UserId, content: Mapping[str, Any]) -> None:
+        """Join a room that somebody else of this server has entered meanwhile."""
+        state, user_nid = self._graph.states.current(room.room_nid), UserNid(self._graph.texts.nid(user_id))
+        authorizer = self._restricted.authorizing_user(room, state, user_nid, user_id)
+        vouched = {} if authorizer is None else {"join_authorised_via_users_server": authorizer}
+        self._graph.write.send(room.room_nid, [Draft("m.room.member", user_id, {**content, **vouched}, user_id)])
 
     def complexity(self, room_id: RoomId, via: Sequence[ServerName]) -> float | None:
         """How complex a room is by the word of the first server that knows; None where none tells."""

@@ -74,7 +74,7 @@ class Memberships:
         via: Sequence[ServerName] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> RoomId:
-        """Join a room, through another server where nobody here is in it."""
+        """Join a room, through another server where nobody here is in it, or may vouch for a restricted join."""
         user = requester.user_id
         content = {**self._profiles.member_fields(user), **(extra or {}), "membership": "join"}
         room = self._residents.find_local(room_id)
@@ -93,6 +93,11 @@ class Memberships:
             self._join_elsewhere(requester, room_id, via, content)
             return room_id
         state = self._graph.states.current(room.room_nid)
+        if vouching := self._restricted.who_vouches_elsewhere(room, state, user):
+            self._remote.join(user, room_id, [*vouching, *via], content)
+            self._plugins.tell(observers.user_joined, user_id=user, room_id=room_id)
+            self.carry_settings(requester, room)
+            return room_id
         authorizer = self._restricted.authorizing_user(room, state, requester.user_nid, user)
         if authorizer is not None:
             content["join_authorised_via_users_server"] = authorizer

@@ -47,14 +47,22 @@ class RestrictedJoins:
 
     def who_may_invite(self, room: RoomName, state: RoomState) -> UserId | None:
         """A local member with the power to invite, the mightiest first; None where there is none."""
+        return next((user for user in self._inviters(room, state) if server_of(user) == self._server_name), None)
+
+    def who_vouches_elsewhere(self, room: RoomName, state: RoomState, user_id: UserId) -> list[ServerName]:
+        """The servers that can admit a user where nobody of this one can; none where it can, or need not."""
+        if conditions_for(room, state, user_id) is None:
+            return []
+        servers = list(dict.fromkeys(server_of(user) for user in self._inviters(room, state)))
+        return [] if self._server_name in servers else servers
+
+    def _inviters(self, room: RoomName, state: RoomState) -> list[UserId]:
+        """The members with the power to invite, the mightiest first."""
         levels = PowerLevels.of(state.event)
         members = self._graph.memberships.members(room.room_nid)
         texts = self._graph.texts.texts({member.user_nid for member in members})
-        ours = [UserId(user) for user in texts.values() if server_of(user) == self._server_name]
-        mightiest = max(ours, key=lambda user: (levels.of_user(user), user), default=None)
-        if mightiest is None or levels.of_user(mightiest) < levels.to("invite"):
-            return None
-        return mightiest
+        able = [UserId(user) for user in texts.values() if levels.of_user(UserId(user)) >= levels.to("invite")]
+        return sorted(able, key=lambda user: (levels.of_user(user), user), reverse=True)
 
 
 def allowed_rooms(rules: Mapping[str, Any]) -> Iterator[RoomId]:

@@ -120,7 +120,7 @@ def build_federated_rooms(
     inbound = InboundRooms(graph, InboundStagingStore(storage.database, storage.writer), gaps, welcome, history.mend)
     edus = _inbound_edus(ground, graph, participation, encryption, receipts, remote_devices)
     receiving = InboundTransactions(graph, participation, received, inbound, edus, RescindedInvites(graph))
-    rooms.remote.wire(_remote_memberships(ground, graph, residents, federation, received, history))
+    rooms.remote.wire(_remote_memberships(ground, graph, residents, restricted, federation, received, history))
     return FederatedRoomsPart(
         inbound=inbound,
         history=history,
@@ -199,6 +199,7 @@ def _remote_memberships(
     ground: Ground,
     graph: Graph,
     residents: Residents,
+    restricted: RestrictedJoins,
     federation: FederationGround,
     received: ReceivedEvents,
     history: FederatedHistory,
@@ -207,5 +208,15 @@ def _remote_memberships(
     templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
     joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph), history.soon)
     return RemoteMemberships(
-        graph, residents, joins, federation.joins, federation.servers, templates, candidates, received, name, key
+        graph,
+        residents,
+        joins,
+        restricted,
+        federation.joins,
+        federation.servers,
+        templates,
+        candidates,
+        received,
+        name,
+        key,
     )
