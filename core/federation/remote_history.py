@@ -32,6 +32,8 @@ PEACE_SECONDS = 5.0
 """How long a room that was just joined, or has a new gap, is left to whoever pages before the background sets to it."""
 REST_SECONDS = 15.0
 """How long a room is left alone for which nobody had anything."""
+MOST_ATTEMPTS = 5
+"""How often the background tries a room again for which nobody had anything."""
 BUDGET_PER_ROOM = 1_000
 """How many events are fetched in the background, until somebody pages further."""
 ROOMS_AT_ONCE = 2
@@ -46,10 +48,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Wanted:
-    """A room for the background: whether more than holes is wanted of it, and when on the clock it is its turn."""
+    """A room for the background: whether more than holes is wanted of it, and when on the clock it is its turn.
+
+    Where nobody answers it gets another turn, after ever longer pauses.
+    """
 
     is_deep: bool
     at: float
+    attempts: int = 0
 
 
 class FederatedHistory:
@@ -201,6 +207,9 @@ class FederatedHistory:
                 self._work_off(self._graph.rooms.name(room), wanted.is_deep)
             except Exception:
                 logger.exception("The history of room %d could not be fetched.", room)
+            if self._is_resting(room) and room not in self._waiting and wanted.attempts < MOST_ATTEMPTS:
+                pause = REST_SECONDS * 2**wanted.attempts
+                self._waiting[room] = _Wanted(wanted.is_deep, self._clock() + pause, wanted.attempts + 1)
 
     def _next(self) -> tuple[RoomNid | None, float | None]:
         """The newest room whose time has come; else in how many seconds to look again, None for when there is news."""

@@ -30,7 +30,7 @@ class RescindedInvites:
                 continue
             user_nid = self._graph.texts.find(event.state_key or "")
             own = None if user_nid is None else self._find(room, UserNid(user_nid))
-            if own is not None and self._may_end(origin, own):
+            if own is not None and self._may_end(origin, own, event):
                 self._graph.members.set_out_of_band(room.room_nid, event)
                 taken = True
         return taken
@@ -38,7 +38,13 @@ class RescindedInvites:
     def _find(self, room: RoomName, user: UserNid) -> OutOfBand | None:
         return next((one for one in self._graph.out_of_band.of(user) if one.room_nid == room.room_nid), None)
 
-    def _may_end(self, origin: ServerName, own: OutOfBand) -> bool:
+    def _may_end(self, origin: ServerName, own: OutOfBand, event: Event) -> bool:
+        """Whether the event comes from where it may, and after the invite or knock, on which it rests then.
+
+        A ban that was lifted before the invite was sent may arrive after it.
+        """
+        if self._graph.events.by_nid(own.event_nid).event_id not in event.auth_event_ids:
+            return False
         if own.membership == "knock":
             return origin in servers_in(own.stripped_state)
         return server_of(self._graph.events.by_nid(own.event_nid).sender) == origin

@@ -158,3 +158,18 @@ def test_a_room_that_was_left_is_entered_again(alpha, alice, bob):
     alice.set_state(room_id, "m.room.topic", {"topic": "Meanwhile"})
     join_via(bob, room_id, alpha)
     assert bob.get(f"/v3/rooms/{quote(room_id)}/state/m.room.topic")["topic"] == "Meanwhile"
+
+
+def test_who_is_invited_right_after_a_ban_was_lifted_stays_invited(alpha, beta):
+    """The invite goes to the other server directly, and may be there before the news that the ban is over."""
+    alice, bob = alpha.register(), beta.register()
+    room_id = alice.create_room(preset="private_chat", invite=[bob.user_id])
+    path = f"/v3/rooms/{quote(room_id)}"
+    bob.join(room_id, via=alpha.name)
+    alice.post(f"{path}/ban", {"user_id": bob.user_id})
+    Watcher(bob).membership(room_id, "leave")
+    for what in ("unban", "invite"):
+        alice.post(f"{path}/{what}", {"user_id": bob.user_id})
+    Watcher(bob).membership(room_id, "invite")
+    bob.join(room_id, via=alpha.name)
+    Watcher(alice).member(room_id, bob.user_id, "join")
