@@ -24,6 +24,7 @@ from core.graph.graph import Graph
 from core.graph.history import Gap
 from core.ids import EventId, RoomNid, ServerName, server_of
 from core.storage.rooms import RoomName
+from core.storage.wanted_history import WantedHistoryStore
 
 SERVERS_ASKED = 5
 WAIT_SECONDS = 10.0
@@ -67,6 +68,7 @@ class FederatedHistory:
         participation: Participation,
         backfill: Backfill,
         calls: GraphCalls,
+        wanted: WantedHistoryStore,
         own: ServerName,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -74,6 +76,7 @@ class FederatedHistory:
         self._participation = participation
         self._backfill = backfill
         self._calls = calls
+        self._wanted = wanted
         self._own = own
         self._clock = clock
         self._rounds: dict[RoomNid, AsyncResult[bool]] = {}
@@ -81,13 +84,18 @@ class FederatedHistory:
         self._nowhere: OrderedDict[EventId, float] = OrderedDict()
         self._waiting: OrderedDict[RoomNid, _Wanted] = OrderedDict()
         """Rooms for the background."""
+        self._entered: set[RoomNid] = set()
+        """Rooms that are on record as wanted."""
         self._has_work = Signal()
         self._workers: list[gevent.Greenlet] = []
 
     def start(self) -> None:
-        """Take up the newest holes that are there, and those to come."""
+        """Take up the newest holes that are there, rooms that were entered before the last stop, and those to come."""
         for room in self._graph.history.rooms_with_holes(ROOMS_AT_START):
             self._waiting[room] = _Wanted(False, 0.0)
+        self._entered = set(self._wanted.rooms())
+        for room in self._entered:
+            self._waiting[room] = _Wanted(True, 0.0)
         self._has_work.set()
         self._workers = [gevent.spawn(self._run) for _ in range(ROOMS_AT_ONCE)]
 
@@ -97,6 +105,12 @@ class FederatedHistory:
 
     def soon(self, room: RoomName) -> None:
         """See RemoteHistory."""
+        self._put(room, is_deep=True)
+
+    def entered(self, room: RoomName) -> None:
+        """As `soon`, of a room that this server has just come into; it is on record when this returns."""
+        self._wanted.add(room.room_nid)
+        self._entered.add(room.room_nid)
         self._put(room, is_deep=True)
 
     def mend(self, room: RoomName) -> None:
@@ -210,6 +224,9 @@ class FederatedHistory:
             if self._is_resting(room) and room not in self._waiting and wanted.attempts < MOST_ATTEMPTS:
                 pause = REST_SECONDS * 2**wanted.attempts
                 self._waiting[room] = _Wanted(wanted.is_deep, self._clock() + pause, wanted.attempts + 1)
+            elif wanted.is_deep and room in self._entered:
+                self._entered.discard(room)
+                self._wanted.remove(room)
 
     def _next(self) -> tuple[RoomNid | None, float | None]:
         """The newest room whose time has come; else in how many seconds to look again, None for when there is news."""

@@ -60,7 +60,7 @@ class RemoteJoins:
         outliers: Outliers,
         on_entrance: Callable[[RoomName], None],
     ) -> None:
-        """`on_entrance` is told of rooms that were entered, whose history is not here; it must not wait."""
+        """`on_entrance` is told of rooms that were entered, whose history is not here; it may wait for the database."""
         self._graph = graph
         self._calls = calls
         self._templates = templates

@@ -50,6 +50,7 @@ from core.rooms.restricted_joins import RestrictedJoins
 from core.storage.event_times import EventTimeStore
 from core.storage.inbound_staging import InboundStagingStore
 from core.storage.outbound_relays import OutboundRelayStore
+from core.storage.wanted_history import WantedHistoryStore
 from core.wiring.accounts import AccountsPart
 from core.wiring.encryption import EncryptionPart
 from core.wiring.federation import FederationGround
@@ -111,7 +112,8 @@ def build_federated_rooms(
     serving = Serving(graph, chains, participation, EventTimeStore(storage.database), accounts.erased)
     gaps = Gaps(graph, federation.graphs, received, Outliers(graph), storage.database)
     backfill = Backfill(graph, federation.graphs, received, gaps)
-    history = FederatedHistory(graph, participation, backfill, federation.graphs, name)
+    wanted = WantedHistoryStore(storage.database, storage.writer)
+    history = FederatedHistory(graph, participation, backfill, federation.graphs, wanted, name)
     rooms.elsewhere.wire(history)
     own_policy = _own_policy_server(ground, graph, participation)
     policies = PolicyServers(graph, federation.servers, name, None if own_policy is None else own_policy.sign_here)
@@ -206,7 +208,7 @@ def _remote_memberships(
 ) -> RemoteMemberships:
     name, key = ground.server_name, ground.signing_key
     templates, candidates = MembershipTemplates(name, key), Candidates(federation.allowed)
-    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph), history.soon)
+    joins = RemoteJoins(graph, federation.joins, templates, candidates, received, Outliers(graph), history.entered)
     return RemoteMemberships(
         graph,
         residents,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
 
+from tests.federation.test_senders import until
 from tests.federation.test_transactions import arrived, sync_until
 from tests.servers.guest_server import Guest
 
@@ -56,6 +59,21 @@ def test_what_was_said_while_the_server_was_away_is_there(alpha, make_server, al
     while set(history(bob, room_id)) != expected:
         assert time.monotonic() < deadline, "the gap stays"
         time.sleep(0.2)
+
+
+def gaps(server):
+    """How many events' histories are missing in a server's database."""
+    with closing(sqlite3.connect(f"file:{server.folder / 'hs.db'}?mode=ro", uri=True)) as database:
+        return database.execute("SELECT COUNT(*) FROM backward_extremities").fetchone()[0]
+
+
+def test_a_server_that_was_killed_after_a_join_still_fetches_what_was_said_before(alpha, make_server, alice):
+    delta, room_id = make_server(), alice.create_room(preset="public_chat")
+    delta.register().join(room_id, via=alpha.name)
+    delta.kill()
+    assert gaps(delta) == 1
+    delta.start()
+    until(lambda: gaps(delta) == 0)
 
 
 @pytest.fixture
