@@ -166,10 +166,11 @@ def test_who_is_invited_right_after_a_ban_was_lifted_stays_invited(alpha, beta):
     room_id = alice.create_room(preset="private_chat", invite=[bob.user_id])
     path = f"/v3/rooms/{quote(room_id)}"
     bob.join(room_id, via=alpha.name)
+    watcher = Watcher(bob)
     alice.post(f"{path}/ban", {"user_id": bob.user_id})
-    Watcher(bob).membership(room_id, "leave")
+    watcher.membership(room_id, "leave")
     for what in ("unban", "invite"):
         alice.post(f"{path}/{what}", {"user_id": bob.user_id})
-    Watcher(bob).membership(room_id, "invite")
+    watcher.membership(room_id, "invite")
     bob.join(room_id, via=alpha.name)
     Watcher(alice).member(room_id, bob.user_id, "join")
