@@ -255,7 +255,8 @@ class Steps:
         banned = [one for one, membership in room.members.items() if membership == "ban" and one != user.user_id]
         target = self.rng.choice(banned) if banned else target
         allowed = self._may_move(room, user, target) and bool(banned)
-        self._move(room, user, target, "unban", "leave", allowed)
+        errcode = "M_BAD_STATE" if self._is_in(room, user) and not banned else "M_FORBIDDEN"
+        self._move(room, user, target, "unban", "leave", allowed, errcode)
 
     def knock(self, room: Room, user: User) -> None:
         """Somebody asks to be let in."""
@@ -318,9 +319,18 @@ class Steps:
             event = room.append(Event(type_, user.user_id, content, None, answer["event_id"]))
             unread.sent(self.world, room, event)
 
-    def _move(self, room: Room, user: User, target: str, verb: str, membership: str, allowed: bool) -> None:
+    def _move(
+        self,
+        room: Room,
+        user: User,
+        target: str,
+        verb: str,
+        membership: str,
+        allowed: bool,
+        errcode: str = "M_FORBIDDEN",
+    ) -> None:
         body = {"user_id": target}
-        if self._try(allowed, lambda: user.post(f"{at(room.room_id)}/{verb}", body)) is not None:
+        if self._try(allowed, lambda: user.post(f"{at(room.room_id)}/{verb}", body), errcode) is not None:
             self._member(room, user.user_id, target, membership)
 
     def _member(self, room: Room, sender: str, target: str, membership: str) -> None:

@@ -64,7 +64,7 @@ def test_a_new_user_is_mailed_what_they_miss_until_they_follow_the_last_link(ser
     assert [(one["kind"], one["pushkey"]) for one in ann.get("/v3/pushers")["pushers"]] == [
         ("email", "ann@example.org")
     ]
-    room = bob.create_room(name="Garden", invite=[ann.user_id])
+    room = bob.create_room(name="Garden", preset="public_chat")
     ann.join(room)
     bob.send(room, {"msgtype": "m.text", "body": "The roses are out"})
     mail = mail_about(sink, "ann@example.org", "The roses are out")

@@ -75,6 +75,9 @@ def without_times(value: object) -> object:
 def questions(folder: Path, who: Requester, kind: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many statements a first answer takes right after a start."""
     with started(folder) as world, monkeypatch.context() as patch:
+        assert world.app.push.counter.ready(world.app.ground.storage.tail.position), (
+            "it counts what came before the stop"
+        )
         sent: list[str] = []
         database, rows = world.app.ground.storage.database, world.app.ground.storage.database.rows
         patch.setattr(database, "rows", lambda sql, params=(): sent.append(sql) or rows(sql, params))
