@@ -84,6 +84,7 @@ def _add_reading(bp: Blueprint, rules: PushRules, gate: Gate) -> None:
     def get_push_rules_of_kind(kind: str) -> ResponseReturnValue:
         """All rules of one kind: not of the specification any more, and clients of before ask for it."""
         requester = gate.authenticate(request)
+        _check_slash()
         return json_reply(rules.of(requester.user_nid, requester.user_id)[check_kind(kind)])
 
     @bp.get(_RULE)
