@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 
 import gevent
@@ -62,7 +62,8 @@ class NotificationCounter:
         self._cursors = cursors
         self._writer = writer
         self._outbox = outbox
-        self._queue: deque[list[Line]] = deque()
+        self._queue: deque[tuple[Sequence[Line], Position]] = deque()
+        """Lines that are to be followed, and up to where there are no others."""
         self._work = Event()
         self._is_live = False
         self._is_stopping = False
@@ -75,7 +76,7 @@ class NotificationCounter:
     def start(self) -> None:
         """Begin to follow, from what was written."""
         self.ledger.begin(self._cursors.find(self.name) or Position(0))
-        self._tail.follow(self._feed)
+        self._tail.follow(self._feed, KINDS, self._passed)
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -169,8 +170,16 @@ class NotificationCounter:
             self._store.trim_user(transaction, UserNid(user))
 
     def _feed(self, lines: list[Line]) -> None:
-        self._queue.append(lines)
+        self._queue.append((lines, lines[-1].position))
         self._work.set()
+
+    def _passed(self, position: Position) -> None:
+        """Lines that change no counts: most of them, so where nothing waits before them nobody is woken for them."""
+        if self._is_live and not self._queue:
+            self.ledger.pass_over(position)
+        else:
+            self._queue.append(((), position))
+            self._work.set()
 
     def _run(self) -> None:
         upto = self._tail.position
@@ -213,7 +222,7 @@ class NotificationCounter:
     def _drain(self) -> None:
         """Follow what has gathered. The caller holds the lock."""
         while self._queue:
-            self.ledger.advance(self._queue[0])
+            self.ledger.advance(*self._queue[0])
             self._queue.popleft()
         if self.ledger.position < self._tail.position:
             self.ledger.advance((), self._tail.position)  # positions without a line are not announced

@@ -110,6 +110,10 @@ class Ledger:
                     self._follow(line)
             self._progress.reach(Position(max(upto or 0, lines[-1].position if lines else 0)))
 
+    def pass_over(self, position: Position) -> None:
+        """Nothing up to `position` is of a kind to be followed, and everything before has been followed."""
+        self._progress.reach(position)
+
     def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until the log has been followed up to `position`; whether it was, in that time."""
         return self._progress.wait_for(position, timeout_s)
