@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -13,7 +13,7 @@ from core.graph.graph import Graph
 from core.graph.stays import end_of_stay
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventNid, RoomId, RoomNid
+from core.ids import EventNid, RoomId, RoomNid, TextNid
 from core.storage.log import Kind, LogReader
 from core.storage.memberships import Membership
 from core.sync.asking import Asking, is_open
@@ -95,6 +95,8 @@ class RoomContents:
     def left(self, asking: Asking, membership: Membership, was_joined: bool, since_index: int | None) -> RoomPart:
         """A room the user left or was banned from: what they may see, up to that and no further.
 
+        Who is banned after they left is told of that, and of nothing else that came after the end of their stay.
+
         `was_joined` at the start of the window, whose index of the main line is `since_index`; None: it cannot be told.
         """
         room, window = membership.room_nid, asking.window
@@ -103,13 +105,16 @@ class RoomContents:
         upto = window.upto if own is None else min(window.upto, own)
         timeline = self._timeline(asking, room, room_id, window.since, upto, membership.event_nid)
         until = end_of_stay(self._graph.states, room, asking.viewer.user_nid)
+        own_key = self._graph.texts.nid("m.room.member"), TextNid(asking.viewer.user_nid)
         if until is None:
             state = []  # an invite that was rejected or taken back, or a ban of a stranger: there is only that to tell
         elif was_joined and since_index is not None and not asking.request.full_state:
             changes = self._changes.read(until.line, since_index, until.index)
-            state = self._choice.changed(asking, room, changes, timeline.events, ())
+            at_start, _ = changes.net.get(own_key, (0, 0))
+            net = {**changes.net, own_key: (at_start, int(membership.event_nid))}
+            state = self._choice.changed(asking, room, replace(changes, net=net), timeline.events, ())
         else:
-            base = self._graph.states.at(until).nids()
+            base = {**self._graph.states.at(until).nids(), own_key: membership.event_nid}
             state = self._choice.full(asking, room, base, timeline.events, ())
         return RoomPart(room, room_id, self._fields(asking, room_id, timeline, state, None), not was_joined)
 

@@ -80,7 +80,9 @@ def _patterns() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for operation in sorted(specified_operations(), key=lambda one: one.path.count("{")):
         if operation.api == "client-server":
-            pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(operation.path.strip())))
+            # a state key may be empty
+            spelled = re.escape(operation.path.strip()).replace(r"\{stateKey\}", "[^/]*")
+            pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", spelled))
             found.setdefault(operation.method, []).append((operation.name, pattern))
     return found
 

@@ -13,7 +13,7 @@ from core.graph.states import RoomState
 from core.graph.stays import end_of_stay
 from core.graph.stored_event import StoredEvent
 from core.graph.viewing import Viewing
-from core.ids import EventNid, RoomNid, UserNid
+from core.ids import EventNid, RoomNid, TextNid, UserNid
 from core.storage.log import Kind, LogReader
 from core.storage.state_lines import StateNidKey
 from core.sync.asking import Asking
@@ -147,6 +147,7 @@ class RoomParts:
         if until is not None:
             state = self._graph.states.at(until)
             wanted = self._choice.of(state, config.required, viewer.user_id)
+            wanted.pop((self._graph.texts.nid("m.room.member"), TextNid(viewer.user_nid)), None)  # a later one is told
         parts = self._timeline_parts(asking, timeline, since)
         parts.append(self._required(asking, {*wanted.values(), standing.event_nid}))
         parts.append(b'"membership":"%b"' % standing.membership.encode())

@@ -78,6 +78,26 @@ def test_who_is_put_out_is_told_so(alice, bob, verb, membership):
     assert event["sender"] == alice.user_id
 
 
+@pytest.mark.parametrize("key", ["state", "state_after"])
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_who_is_banned_after_a_kick_is_told_so_wherever_they_look(alice, bob, key, is_at_once):
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+    token = bob.sync()["next_batch"]
+    act(alice, room, "kick", bob)
+    if not is_at_once:
+        token = bob.sync(token)["next_batch"]
+    alice.set_state(room, "m.room.topic", {"topic": "not for bob"})
+    act(alice, room, "ban", bob)
+    alice.set_state(room, "m.room.name", {"name": "not for bob either"})
+    part = left(bob.sync(token, **({"use_state_after": "true"} if key == "state_after" else {})), room)
+    assert events(part)[-1]["content"]["membership"] == "ban"
+    told = {(event["type"], event["state_key"]): event["content"] for event in part[key]["events"]}
+    assert not {("m.room.topic", ""), ("m.room.name", "")} & told.keys()
+    if key == "state_after":
+        assert told["m.room.member", bob.user_id]["membership"] == "ban"
+
+
 def test_a_leave_behind_a_gap_carries_the_state_that_changed_before_it(alice, bob):
     room = alice.create_room(preset="public_chat")
     bob.join(room)
