@@ -117,7 +117,9 @@ def test_cross_signing_keys_are_seen(shared):
     identity = Identity(user_id)
     with_keys(owner.user)
     owner.user.post("/v3/keys/device_signing/upload", identity.body())
+    # each server stores, and tells, one key after the other
     seeing.until(lambda _: queried(seeing.user, user_id)["master_keys"].get(user_id), "the master key")
+    seeing.until(lambda _: queried(seeing.user, user_id)["self_signing_keys"].get(user_id), "the self-signing key")
     told = queried(seeing.user, user_id)
     assert told["master_keys"][user_id]["keys"] == identity.key("master")["keys"]
     assert told["self_signing_keys"][user_id]["keys"] == identity.key("self_signing")["keys"]
