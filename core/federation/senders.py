@@ -83,8 +83,6 @@ class Senders:
         self._senders: dict[TextNid, DestinationSender] = {}
         self._by_name: dict[ServerName, DestinationSender] = {}
         self._routed = 0
-        self._noticed = 0
-        """Up to here lines have been announced."""
         self._noted = 0
         self._edus: deque[Callable[[], None]] = deque(maxlen=10_000)
         self._has_work = Signal()
@@ -107,7 +105,6 @@ class Senders:
             self._posted(server)
         for server in self._announcements.queue.servers():
             self._changed(server)
-        self._noticed = self._tail.position
         self._tail.follow(self._notice, ROUTED_KINDS, self._passed)
         self._has_work.set()
         self._greenlet = gevent.spawn(self._run)
@@ -225,14 +222,12 @@ class Senders:
                 sender.has_device_changes()
 
     def _notice(self, lines: list[Line]) -> None:
-        self._noticed = lines[-1].position
         self._has_work.set()
 
-    def _passed(self, position: int) -> None:
+    def _passed(self, since: int, upto: int) -> None:
         """New lines, none of which is for others: where everything before them is routed, so are they."""
-        was_caught_up, self._noticed = self._routed == self._noticed, position
-        if was_caught_up:
-            self._routed = position
+        if self._routed >= since:
+            self._routed = upto
         else:
             self._has_work.set()
 
@@ -257,9 +252,7 @@ class Senders:
     def _route(self) -> None:
         while self._routed < self._tail.position:
             upto = int(self._tail.position)
-            wanted = (self._routed, upto, ROUTED_KINDS, LINES_PER_BATCH)
-            found = self._tail.remembered(*wanted)
-            lines = self._log.lines(*wanted) if found is None else found
+            lines = self._tail.lines(self._log, self._routed, upto, ROUTED_KINDS, LINES_PER_BATCH)
             if len(lines) == LINES_PER_BATCH:
                 upto = lines[-1].position
             for line in lines:

@@ -173,12 +173,12 @@ class NotificationCounter:
         self._queue.append((lines, lines[-1].position))
         self._work.set()
 
-    def _passed(self, position: Position) -> None:
+    def _passed(self, since: Position, upto: Position) -> None:
         """Lines that change no counts: most of them, so where nothing waits before them nobody is woken for them."""
-        if self._is_live and not self._queue:
-            self.ledger.pass_over(position)
+        if self.ledger.position >= since:
+            self.ledger.pass_over(upto)
         else:
-            self._queue.append(((), position))
+            self._queue.append(((), upto))
             self._work.set()
 
     def _run(self) -> None:

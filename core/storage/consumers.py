@@ -93,8 +93,6 @@ class ConsumerRunner:
         self._written = Position(0)
         self._is_lost = False
         self._progress = Progress(Position(0))
-        self._noticed = Position(0)
-        """Up to here lines have been announced to it."""
         self._has_work = Event()
         self._stopping = False
         self._settle_s = settle_s
@@ -112,7 +110,6 @@ class ConsumerRunner:
             self._writer.submit(lambda transaction: self._cursors.start(transaction, self.consumer.name, start))
         self._written = found
         self._progress.reach(found)
-        self._noticed = self._tail.position
         self._tail.follow(self._notice, self.consumer.kinds, self._passed)
         self._notes.follow(self._unnoted)
         self._has_work.set()
@@ -144,14 +141,12 @@ class ConsumerRunner:
 
     def _notice(self, lines: list[Line]) -> None:
         """New lines, some of interest."""
-        self._noticed = lines[-1].position
         self._has_work.set()
 
-    def _passed(self, position: Position) -> None:
+    def _passed(self, since: Position, upto: Position) -> None:
         """New lines, none of interest: where everything before them is handled there is nothing to look up."""
-        was_caught_up, self._noticed = self.position == self._noticed, position
-        if was_caught_up:
-            self._progress.reach(position)
+        if self.position >= since:
+            self._progress.reach(upto)
         else:
             self._has_work.set()
 
@@ -189,7 +184,7 @@ class ConsumerRunner:
             self._move(upto, self.consumer.resynchronise(upto) or only_the_cursor)
         while self.position < self._tail.position and not self._stopping:
             upto = self._tail.position
-            lines = self._lines(upto)
+            lines = self._tail.lines(self._log, self.position, upto, self.consumer.kinds, self._lines_per_batch)
             if len(lines) == self._lines_per_batch:
                 upto = lines[-1].position
             apply = self.consumer.handle(lines) if lines else None
@@ -197,11 +192,6 @@ class ConsumerRunner:
                 self._progress.reach(upto)
             else:
                 self._move(upto, apply)
-
-    def _lines(self, upto: Position) -> list[Line]:
-        wanted = (self.position, upto, self.consumer.kinds, self._lines_per_batch)
-        found = self._tail.remembered(*wanted)
-        return self._log.lines(*wanted) if found is None else found
 
     def _move(self, position: Position, apply: Apply) -> None:
         def job(transaction: Transaction) -> None:

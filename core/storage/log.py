@@ -178,7 +178,7 @@ class Follower(NamedTuple):
 
     notice: Callable[[list[Line]], None]
     kinds: frozenset[Kind]
-    passed: Callable[[Position], None] | None
+    passed: Callable[[Position, Position], None] | None
 
 
 class LogTail:
@@ -203,11 +203,12 @@ class LogTail:
         self,
         notice: Callable[[list[Line]], None],
         kinds: Collection[Kind] = (),
-        passed: Callable[[Position], None] | None = None,
+        passed: Callable[[Position, Position], None] | None = None,
     ) -> None:
         """Call `notice(lines)` for each batch from now on that has lines of these kinds, or for every one.
 
-        Where it has none, `passed` is called with the position of the last. Both must be quick and must not wait.
+        Where it has none, `passed(since, upto)` is called: who had followed up to `since` has now followed up to `upto`.
+        Both must be quick and must not wait.
         """
         self._followers.append(Follower(notice, frozenset(kinds), passed))
 
@@ -225,18 +226,18 @@ class LogTail:
                     if not follower.kinds or not follower.kinds.isdisjoint(kinds):
                         follower.notice(lines)
                     elif follower.passed is not None:
-                        follower.passed(lines[-1].position)
+                        follower.passed(self.position, position)
                 except Exception:
                     logger.exception("A follower of the log failed; what it keeps in memory may be stale.")
         self._progress.reach(position)
 
-    def remembered(self, since: int, upto: int, kinds: Collection[Kind], limit: int) -> list[Line] | None:
-        """As `LogReader.lines`, from memory; None where it does not reach back to `since`.
+    def lines(self, log: LogReader, since: int, upto: int, kinds: Collection[Kind], limit: int) -> list[Line]:
+        """As `log.lines`, from memory where that reaches back to `since`.
 
-        Lines that newer ones have taken the place of are still there.
+        There, lines are still to be found that newer ones have taken the place of.
         """
         if since < self._floor:
-            return None
+            return log.lines(since, upto, kinds, limit)
         first = bisect_right(self._newest, since, key=_position_of)
         return [line for line in self._newest[first:] if line.kind in kinds and line.position <= upto][:limit]
 
