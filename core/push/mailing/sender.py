@@ -11,10 +11,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
-import gevent
-from gevent.event import Event
-from gevent.pool import Pool
-
 from core.errors import Unavailable
 from core.graph.graph import Graph
 from core.graph.stored_event import StoredEvent
@@ -22,6 +18,7 @@ from core.hooks.declarations import Mail
 from core.ids import RoomNid, UserId
 from core.push.mailing.content import MailContent
 from core.push.mailing.missed import MissedReader
+from core.push.turns import Turns
 from core.storage.mail_pauses import MailPause, MailPauseStore
 from core.storage.pushers import MAIL, MAX_QUEUED, Push, PusherStore
 from core.storage.writer import Transaction, Writer
@@ -64,61 +61,29 @@ class MailSender:
         self._owner_of = owner_of
         self._delay_ms = delay_ms
         self._now = now
-        self._due: dict[int, float] = {}
-        """When to look at a pusher, on the monotonic clock."""
-        self._busy: set[int] = set()
         self._retries: dict[int, float] = {}
-        self._work = Event()
-        self._is_stopping = False
-        self._pool = Pool(AT_ONCE)
-        self._greenlet: gevent.Greenlet | None = None
+        self._turns = Turns(self._serve, AT_ONCE)
 
     def start(self) -> None:
         """Begin with what was left waiting."""
-        self._due.update(dict.fromkeys(self._store.waiting(MAIL), time.monotonic()))
-        self._greenlet = gevent.spawn(self._run)
+        self._turns.put(self._store.waiting(MAIL))
+        self._turns.start()
 
     def stop(self) -> None:
         """Let go of what is being sent; whether it arrived is not known, and it is sent again after the restart."""
-        self._is_stopping = True
-        self._work.set()
-        if self._greenlet is not None:
-            self._greenlet.join()
-            self._pool.kill()
-            self._greenlet = None
+        self._turns.stop()
 
     def wake(self, pushers: Collection[int]) -> None:
         """Something waits for these pushers."""
-        due = time.monotonic() + self._delay_ms / 1000
-        for pusher in pushers:
-            self._due.setdefault(pusher, due)
-        self._work.set()
+        self._turns.put(pushers, self._delay_ms / 1000)
 
-    def _run(self) -> None:
-        while not self._is_stopping:
-            waiting = [due for pusher, due in self._due.items() if pusher not in self._busy]
-            self._work.wait(max(min(waiting) - time.monotonic(), 0.01) if waiting else None)
-            self._work.clear()
-            now = time.monotonic()
-            for pusher in [one for one, due in self._due.items() if due <= now and one not in self._busy]:
-                if self._is_stopping:
-                    return
-                del self._due[pusher]
-                self._busy.add(pusher)
-                self._pool.spawn(self._serve, pusher)
-
-    def _serve(self, pusher_nid: int) -> None:
-        again_s: float | None = None
+    def _serve(self, pusher_nid: int) -> float | None:
         try:
             again_s = self.attend(pusher_nid)
-            self._retries.pop(pusher_nid, None)
         except Exception as error:
-            again_s = self._put_off(pusher_nid, error)
-        finally:
-            if again_s is not None:
-                self._due[pusher_nid] = time.monotonic() + again_s
-            self._busy.discard(pusher_nid)
-            self._work.set()
+            return self._put_off(pusher_nid, error)
+        self._retries.pop(pusher_nid, None)
+        return again_s
 
     def _put_off(self, pusher_nid: int, error: Exception) -> float:
         if isinstance(error, Unavailable):
